@@ -1,0 +1,48 @@
+# Set-up happens by itself: every target that needs environments brings them up to date first (scripts/setup).
+# ARGS go to the command that a target runs: make test ARGS='-k framing', make demo ARGS='--rows 1000'.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+ARGS ?=
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+.PHONY: setup
+setup: ## interpreters and environments: .venv (3.13t), .venv-gil (3.13), .venv-aws
+	@scripts/setup
+
+.PHONY: demo
+demo: setup ## the whole engine on this machine: a local SQS and S3, sample files, a worker, the result
+	@.venv/bin/engine demo $(ARGS)
+
+.PHONY: test
+test: setup ## the suite, free-threaded and then with the GIL
+	@echo "== 3.13t =="; .venv/bin/python -m pytest $(ARGS)
+	@echo "== 3.13 =="; .venv-gil/bin/python -m pytest $(ARGS)
+
+.PHONY: test-all
+test-all: ## the suite on every build that can be had, 3.14 and 3.14t included
+	@scripts/test-all $(ARGS)
+
+.PHONY: check
+check: setup ## format, lint, types, shell scripts
+	.venv-gil/bin/ruff format --check
+	.venv-gil/bin/ruff check
+	.venv-gil/bin/mypy
+	.venv-gil/bin/shellcheck --external-sources --source-path=SCRIPTDIR .ci/run $$(grep -lE '^#(!.*sh| shellcheck shell)' scripts/*)
+
+.PHONY: bench
+bench: setup ## the benchmarks
+	@.venv/bin/python -m bench $(ARGS)
+
+.PHONY: image
+image: ## the container image
+	@scripts/image $(ARGS)
+
+.PHONY: clean
+clean: ## everything made in this checkout; built interpreters stay in ~/.cache/engine
+	rm -rf .venv .venv-* .cache build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

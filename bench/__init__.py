@@ -1,0 +1,1 @@
+"""Seeded data, contenders and measurements."""

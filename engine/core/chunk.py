@@ -1,0 +1,171 @@
+"""A chunk of whole records, parsed: text columns, and the rows that could not become part of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from engine.core.columns import mask_of
+from engine.core.framing import Dialect, count_lines, records
+
+__all__ = ["Aside", "Chunk", "Source", "locate", "parse_chunk"]
+
+
+class Aside(NamedTuple):
+    """A row set aside before its cells were looked at. ``ordinal`` counts the chunk's rows from 0, blank ones not."""
+
+    ordinal: int
+    code: str
+    message: str
+
+
+class Source(NamedTuple):
+    """Where a row stands: its line in the chunk from 0, and its exact text without the line end."""
+
+    line: int
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Parsed records.
+
+    Attributes:
+        data: the bytes they were parsed from.
+        lines: line ends in ``data``.
+        rows: how many rows there are, aside or not (blank rows are not rows).
+        columns: text columns by position, for the positions asked for; equal lengths.
+        aside: the rows not in ``columns``, in order.
+    """
+
+    data: bytes
+    lines: int
+    rows: int
+    columns: dict[int, pa.Array]
+    aside: Sequence[Aside]
+
+    def ordinals(self) -> Sequence[int]:
+        """The ordinal of each row of ``columns``."""
+        if not self.aside:
+            return range(self.rows)
+        gone = {row.ordinal for row in self.aside}
+        return [ordinal for ordinal in range(self.rows) if ordinal not in gone]
+
+
+def parse_chunk(data: bytes, dialect: Dialect, width: int, wanted: Sequence[int], null_values: Sequence[str]) -> Chunk:
+    """Parses whole records.
+
+    Args:
+        data: records, each ended by a line end but perhaps the last.
+        width: how many cells a record has; others are set aside.
+        wanted: positions of the columns to give back; others are not converted.
+        null_values: cells equal to one of these are null.
+    """
+    ragged: list[Aside] = []
+
+    def set_aside(row: pa_csv.InvalidRow) -> str:
+        code, what = ("extra-cell", "more") if row.actual_columns > width else ("missing-cell", "fewer")
+        message = f"{row.actual_columns} cells, {what} than the header's {width}"
+        ragged.append(Aside(row.number - 1, code, message))
+        return "skip"
+
+    if not data.strip(b"\r\n"):
+        return Chunk(data, count_lines(data), 0, {place: pa.array([], pa.string()) for place in wanted}, ())
+    names = [str(place) for place in range(width)]
+    table = pa_csv.read_csv(
+        pa.BufferReader(data),
+        read_options=pa_csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=names),
+        parse_options=pa_csv.ParseOptions(
+            delimiter=dialect.delimiter,
+            quote_char=dialect.quote,
+            double_quote=True,
+            newlines_in_values=True,
+            ignore_empty_lines=True,
+            invalid_row_handler=set_aside,
+        ),
+        convert_options=pa_csv.ConvertOptions(
+            check_utf8=False,
+            column_types=dict.fromkeys(names, pa.binary()),
+            include_columns=[names[place] for place in wanted],
+            null_values=list(null_values),
+            strings_can_be_null=bool(null_values),
+            quoted_strings_can_be_null=True,
+        ),
+    )
+    rows = table.num_rows + len(ragged)
+    columns = {place: _contiguous(table.column(names[place])) for place in wanted}
+    aside: list[Aside] = ragged
+    if not _is_utf8(data):
+        aside, columns = _set_undecodable_aside(data, dialect, rows, ragged, columns)
+    return Chunk(data, count_lines(data), rows, {place: _as_text(column) for place, column in columns.items()}, aside)
+
+
+def _contiguous(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    """The same buffers under another type: the bytes are known to be UTF-8."""
+    return pa.Array.from_buffers(pa.string(), len(column), column.buffers(), column.null_count, column.offset)
+
+
+def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _set_undecodable_aside(
+    data: bytes, dialect: Dialect, rows: int, ragged: list[Aside], columns: dict[int, pa.Array]
+) -> tuple[list[Aside], dict[int, pa.Array]]:
+    gone = {row.ordinal for row in ragged}
+    aside = list(ragged)
+    drop: list[int] = []
+    kept = 0  # rows of the columns passed so far
+    for ordinal, source in enumerate(locate(data, dialect, rows, range(rows))):
+        if ordinal in gone:
+            continue
+        try:
+            source.raw.decode()
+        except UnicodeDecodeError as error:
+            message = f"byte 0x{source.raw[error.start]:02x} at offset {error.start} of the row is not UTF-8"
+            aside.append(Aside(ordinal, "encoding-error", message))
+            drop.append(kept)
+        kept += 1
+    keep = pc.invert(mask_of(drop, kept))
+    return sorted(aside), {place: column.filter(keep) for place, column in columns.items()}
+
+
+def locate(data: bytes, dialect: Dialect, rows: int, ordinals: Sequence[int]) -> list[Source]:
+    """The line and the exact text of the rows named by ``ordinals``, of the ``rows`` rows there are.
+
+    Where no record spans lines, lines are records. That is so exactly when there are as many non-blank lines as rows:
+    a record that spans lines would make them more.
+    """
+    if b"\r" not in data or data.count(b"\r") == data.count(b"\r\n"):
+        lines = data.split(b"\n")
+        blank = lines.count(b"") + lines.count(b"\r")
+        if len(lines) - blank == rows:
+            places = [place for place, line in enumerate(lines) if line.strip(b"\r")] if blank > 1 else range(rows)
+            return [Source(places[ordinal], lines[places[ordinal]].removesuffix(b"\r")) for ordinal in ordinals]
+    every = list(records(data, dialect))
+    ends = [record.start for record in every[1:]] + [len(data)]
+    found = [
+        Source(record.line, _without_line_end(data[record.start : end]))
+        for record, end in zip(every, ends, strict=True)
+        if record.cells
+    ]
+    return [found[ordinal] for ordinal in ordinals]
+
+
+def _without_line_end(raw: bytes) -> bytes:
+    return raw.removesuffix(b"\n").removesuffix(b"\r")

@@ -1,0 +1,176 @@
+"""CSV bytes in, in any pieces; parsed chunks out, with their place in the file."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+
+from engine.core.chunk import Aside, Chunk, parse_chunk
+from engine.core.framing import Dialect, count_lines, exact_end, parity_end, records
+from engine.core.limits import Limits
+from engine.errors import FileError, HeaderError
+
+__all__ = ["CHUNK_BYTES", "CsvReader", "Placed"]
+
+CHUNK_BYTES = 1_048_576  # records are parsed about so many bytes at a time: large for Arrow, small for the caches
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A chunk and where it stands: the number of its first row, and of its first line, both from 1."""
+
+    chunk: Chunk
+    first_row: int
+    first_line: int
+
+
+class CsvReader:
+    """Splits a CSV file into parsed chunks, whatever the pieces it comes in.
+
+    Args:
+        header: as in the mapping: labels in the first record, numbered columns, or the labels given.
+        bind: called once, when the labels are known; gives the positions of the columns to parse. May raise.
+        null_values: cells that are null.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        *,
+        header: bool | Sequence[str],
+        bind: Callable[[list[str]], Sequence[int]],
+        null_values: Sequence[str],
+        limits: Limits,
+        chunk_bytes: int = CHUNK_BYTES,
+    ) -> None:
+        self._dialect = dialect
+        self._header = header
+        self._bind = bind
+        self._null_values = null_values
+        self._limits = limits
+        self._chunk_bytes = chunk_bytes
+        self._pieces: list[bytes] = []
+        self._held = 0  # bytes in _pieces
+        self._enough = chunk_bytes  # do not look again before so many bytes are held
+        self._row = 1
+        self._line = 1
+        self._width: int | None = None  # cells a record must have; None before the header was read
+        self._wanted: Sequence[int] = ()
+
+    def feed(self, data: bytes) -> Iterator[Placed]:
+        """Takes the next bytes; gives the chunks that are complete.
+
+        Raises:
+            HeaderError: from ``bind``.
+            FileError: a record is longer than ``limits.row_bytes``.
+        """
+        self._pieces.append(data)
+        self._held += len(data)
+        if self._held >= self._enough:
+            yield from self._drain(final=False)
+
+    def finish(self) -> Iterator[Placed]:
+        """Gives what is left; the reader is done. A last record without a line end is a record."""
+        yield from self._drain(final=True)
+
+    def _drain(self, *, final: bool) -> Iterator[Placed]:
+        data = b"".join(self._pieces)
+        if self._width is None:
+            data = self._start(data, final=final)
+        if self._width is not None:
+            if final and data and not data.endswith(b"\n"):
+                data += b"\n"
+            while data:
+                end = len(data) if final else self._end(data)
+                chunk = self._parse(data[:end])
+                data = data[len(chunk.data) :]
+                if chunk.data:
+                    yield self._place(chunk)
+                if data and final:  # an open quote at the end of the file: its first line is the culprit
+                    data = yield from self._unclosed(data)
+                if not final:
+                    break
+        self._hold(data)
+
+    def _hold(self, data: bytes) -> None:
+        if len(data) > self._limits.row_bytes:
+            raise FileError(
+                f"the record at line {self._line} is longer than limits.row_bytes ({self._limits.row_bytes} bytes);"
+                " is a quote left open?"
+            )
+        self._pieces = [data] if data else []
+        self._held = len(data)
+        self._enough = max(self._chunk_bytes, 2 * len(data))  # each look at a long record doubles: linear in total
+
+    def _start(self, held: bytes, *, final: bool) -> bytes:
+        """Reads the header, once it is whole; returns the bytes after it, or all of ``held`` when it is not."""
+        if not final and len(held) < len(codecs.BOM_UTF8):
+            return held
+        data = held.removeprefix(codecs.BOM_UTF8)
+        found = records(data, self._dialect)
+        first = next((record for record in found if record.cells), None)
+        following = next(found, None)
+        if not final and (first is None or following is None):  # the next record's start proves the first one's end
+            return held
+        if first is None:
+            return b""
+        labels = self._labels(first.cells)
+        self._width = len(labels)
+        self._wanted = self._bind(labels)
+        if self._header is not True:
+            return data
+        after = following.start if following is not None else len(data)
+        self._line += count_lines(data[:after])
+        return data[after:]
+
+    def _labels(self, cells: list[str]) -> list[str]:
+        if self._header is True:
+            try:
+                return [cell.encode("latin-1").decode() for cell in cells]
+            except UnicodeDecodeError:
+                raise HeaderError("the header is not UTF-8") from None
+        if self._header is False:
+            return [str(number + 1) for number in range(len(cells))]
+        return list(self._header)
+
+    def _end(self, data: bytes) -> int:
+        """Where to cut. A cut far from the end hints at a bare quote, which only the exact way can judge."""
+        end = parity_end(data, self._dialect)
+        return end if end >= len(data) // 2 else exact_end(data, self._dialect)
+
+    def _parse(self, data: bytes) -> Chunk:
+        """Parses ``data``, less a last record whose quote is still open: parity may have been deceived."""
+        assert self._width is not None
+        quoted = self._dialect.quote_byte in data
+        wanted = sorted({*self._wanted, self._width - 1}) if quoted else self._wanted
+        chunk = parse_chunk(data, self._dialect, self._width, wanted, self._null_values)
+        if quoted and self._may_be_open(chunk):
+            end = exact_end(data, self._dialect)
+            if end < len(data):
+                return parse_chunk(data[:end], self._dialect, self._width, wanted, self._null_values)
+        return chunk
+
+    def _may_be_open(self, chunk: Chunk) -> bool:
+        """Whether the last record may be inside quotes at the chunk's end: its last cell holds the newline then."""
+        assert self._width is not None
+        if not chunk.rows:
+            return False
+        if chunk.aside and chunk.aside[-1].ordinal == chunk.rows - 1:
+            return True
+        last = chunk.columns[self._width - 1][-1].as_py()
+        return last is not None and last.endswith("\n")
+
+    def _unclosed(self, data: bytes) -> Generator[Placed, None, bytes]:
+        """Sets the first line of ``data`` aside; returns the rest."""
+        line = data[: data.find(b"\n") + 1]
+        empty = parse_chunk(b"", self._dialect, self._width or 0, self._wanted, self._null_values)
+        aside = [Aside(0, "quote-error", "a quote is opened and never closed")]
+        yield self._place(Chunk(line, 1, 1, empty.columns, aside))
+        return data[len(line) :]
+
+    def _place(self, chunk: Chunk) -> Placed:
+        placed = Placed(chunk, self._row, self._line)
+        self._row += chunk.rows
+        self._line += chunk.lines
+        return placed

@@ -1,0 +1,108 @@
+"""Documents that people write (mappings, messages, configuration): every problem listed with its place."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from engine.errors import InputError, Problem, nearest
+
+__all__ = ["problems", "validate"]
+
+_WHAT = {
+    "missing": "is required",
+    "model_type": "must be an object with keys",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+}
+
+
+def validate[M: BaseModel](model: type[M], document: object, error: type[InputError], *, file: str | None = None) -> M:
+    """Validates a decoded document.
+
+    Raises:
+        InputError: as the class ``error``, with one :class:`Problem` for each fault. A problem's ``where`` is the path
+            in the document (``fields[3].type``); input values are never quoted, they may be secrets.
+    """
+    try:
+        return model.model_validate(document)
+    except ValidationError as invalid:
+        raise error(problems(model, invalid), file=file) from None
+
+
+def problems(model: type[BaseModel], invalid: ValidationError) -> list[Problem]:
+    """One problem for each error that pydantic found, in its order, duplicates (of union members) dropped."""
+    found: dict[Problem, None] = {}
+    for error in invalid.errors(include_url=False, include_input=False):
+        loc = _document_path(model, error["loc"])
+        if error["type"] == "extra_forbidden":
+            name = str(loc[-1])
+            what = f"unknown key {name!r}{nearest(name, _keys_at(model, loc[:-1]))}"
+            found[Problem(_dotted(loc[:-1]), what)] = None
+        else:
+            what = _WHAT.get(error["type"]) or error["msg"].removeprefix("Value error, ")
+            found[Problem(_dotted(loc), what)] = None
+    return list(found)
+
+
+def _dotted(loc: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in loc:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return path
+
+
+def _document_path(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Drops the parts of a pydantic location that name a union's member rather than a place in the document."""
+    path: list[int | str] = []
+    here: list[Any] = [model]
+    for position, part in enumerate(loc):
+        below = [child for kind in here for child in _children(kind, part)]
+        last = position == len(loc) - 1
+        if below or last or isinstance(part, int):
+            path.append(part)
+            here = below
+    return tuple(path)
+
+
+def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    here: list[Any] = [model]
+    for part in loc:
+        here = [child for kind in here for child in _children(kind, part)]
+    models = [kind for outer in here for kind in _unfold(outer) if _is_model(kind)]
+    return [field.alias or name for kind in models for name, field in kind.model_fields.items()]
+
+
+def _children(kind: Any, part: int | str) -> Iterator[Any]:
+    """The types a value of type ``kind`` may hold at key or index ``part``."""
+    for member in _unfold(kind):
+        if _is_model(member):
+            for name, field in member.model_fields.items():
+                if part in (name, field.alias):
+                    yield field.annotation
+        else:
+            origin, args = typing.get_origin(member), typing.get_args(member)
+            if origin in (list, tuple) and isinstance(part, int) and args:
+                yield args[0]
+            elif origin in (dict, Mapping) and args and isinstance(part, str):
+                yield args[1]
+
+
+def _unfold(kind: Any) -> Iterator[Any]:
+    """The members of a union; looks through ``type`` aliases and ``Annotated``."""
+    if isinstance(kind, typing.TypeAliasType):
+        yield from _unfold(kind.__value__)
+    elif typing.get_origin(kind) is typing.Annotated:
+        yield from _unfold(typing.get_args(kind)[0])
+    elif typing.get_origin(kind) is typing.Union or type(kind).__name__ == "UnionType":
+        for member in typing.get_args(kind):
+            yield from _unfold(member)
+    else:
+        yield kind
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

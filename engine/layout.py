@@ -1,0 +1,56 @@
+"""Where a batch's objects lie (CONTRACT section 3)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from engine.errors import FileError
+
+__all__ = ["MANIFEST", "OutputKeys", "output_keys"]
+
+MANIFEST = "manifest.json"
+
+_COMPRESSION = (".gz", ".gzip", ".zst", ".zstd")
+
+
+class OutputKeys(NamedTuple):
+    data: str
+    rejects: str
+
+
+def output_keys(root: str, names: Sequence[str], suffix: str) -> list[OutputKeys]:
+    """The keys that source files become.
+
+    Args:
+        root: the batch's key prefix: empty, or ending in ``/``.
+        names: source keys, each once.
+        suffix: of the data objects, as ``.jsonl``.
+
+    Raises:
+        FileError: a name that cannot be part of a key here (empty, or with ``.`` or ``..`` as a segment).
+    """
+    bases = [_stem(_safe(name)) for name in names]
+    while taken := {base for base, times in Counter(bases).items() if times > 1}:
+        # Again, because a full name may meet another file's stem; it ends, because full names are unique.
+        bases = [name if base in taken else base for base, name in zip(bases, names, strict=True)]
+    return [OutputKeys(f"{root}data/{base}{suffix}", f"{root}rejects/{base}.jsonl") for base in bases]
+
+
+def _stem(name: str) -> str:
+    for ending in _COMPRESSION:
+        name = _without(name, ending)
+    return _without(name, ".csv")
+
+
+def _without(name: str, ending: str) -> str:
+    """``name`` less ``ending``, in any case, if something is left of its last segment."""
+    cut = len(name) - len(ending)
+    return name[:cut] if name.lower().endswith(ending) and name[:cut].rpartition("/")[2] else name
+
+
+def _safe(name: str) -> str:
+    if not name or any(segment in ("", ".", "..") for segment in name.split("/")) or "\0" in name:
+        raise FileError("this key cannot name an output: it is empty or has an empty, '.' or '..' segment", file=name)
+    return name

@@ -1,0 +1,83 @@
+"""The manifest: what a committed batch holds. Its presence is the commit (CONTRACT section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from engine.codec import decode_json, encode_json
+
+__all__ = ["FileEntry", "Manifest", "ObjectEntry"]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectEntry:
+    """An object that the batch wrote: its full key, its size in bytes, its ETag."""
+
+    key: str
+    bytes: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One source file and what it became. Always ``rows_read == rows_written + rows_rejected``."""
+
+    source: str
+    version_id: str | None
+    etag: str
+    bytes_read: int
+    rows_read: int
+    rows_written: int
+    rows_rejected: int
+    errors: dict[str, int]
+    output: ObjectEntry
+    rejects: ObjectEntry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A batch's files, in the order of the message. Holds no times: the same work gives the same manifest."""
+
+    batch_id: str
+    mapping_id: str
+    mapping_sha256: str
+    files: Sequence[FileEntry]
+    correlation_id: str | None = None
+    version: int = 1
+
+    @property
+    def rows_read(self) -> int:
+        return sum(file.rows_read for file in self.files)
+
+    @property
+    def rows_written(self) -> int:
+        return sum(file.rows_written for file in self.files)
+
+    @property
+    def rows_rejected(self) -> int:
+        return sum(file.rows_rejected for file in self.files)
+
+    @property
+    def bytes_read(self) -> int:
+        return sum(file.bytes_read for file in self.files)
+
+    def to_json(self) -> bytes:
+        return encode_json(asdict(self)) + b"\n"
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Manifest:
+        """Reads back what :meth:`to_json` wrote."""
+        document: dict[str, Any] = decode_json(text)
+        files = [
+            FileEntry(
+                **{
+                    **file,
+                    "output": ObjectEntry(**file["output"]),
+                    "rejects": ObjectEntry(**file["rejects"]) if file["rejects"] else None,
+                }
+            )
+            for file in document.pop("files")
+        ]
+        return cls(files=files, **document)

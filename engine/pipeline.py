@@ -1,0 +1,144 @@
+"""One file, streamed: read, frame, map, encode, upload parts. Nothing it writes is visible when it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine.core.limits import Limits
+from engine.core.plan import cached_plan
+from engine.core.transform import Counts, Transform
+from engine.errors import ConservationError, EngineError
+from engine.ports import Location, ObjectInfo, ObjectStore, PendingUpload, Stores, Upload
+
+__all__ = ["FileJob", "FileProgress", "FileResult", "OnProgress", "run_file"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileJob:
+    """Everything a worker needs to process one file. Plain data: it crosses threads and processes.
+
+    Attributes:
+        index: the file's place in its batch, from 0.
+        size: bytes, as listed; used to balance workers, never trusted.
+        mapping: the mapping in its canonical JSON form; ``mapping_sha256`` is its identity.
+        data_key, rejects_key: full keys at the destination.
+    """
+
+    batch_id: str
+    index: int
+    source: Location
+    key: str
+    version_id: str | None
+    size: int
+    destination: Location
+    data_key: str
+    rejects_key: str
+    mapping: bytes
+    mapping_sha256: str
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class FileProgress:
+    """How far a file has come; totals since its start, not differences. ``done``: all its output is uploaded."""
+
+    index: int
+    bytes_read: int
+    counts: Counts
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """A file whose output lies at the destination, whole and invisible."""
+
+    index: int
+    source: ObjectInfo
+    bytes_read: int
+    counts: Counts
+    data: PendingUpload
+    rejects: PendingUpload | None
+
+
+type OnProgress = Callable[[FileProgress], None]
+
+
+async def run_file(job: FileJob, stores: Stores, on_progress: OnProgress) -> FileResult:
+    """Runs one file through its mapping.
+
+    ``on_progress`` is called on this loop after each piece read; it must not block.
+
+    On any error, and on cancellation, the uploads begun here are aborted before the exception leaves.
+
+    Raises:
+        EngineError: with ``batch`` and ``file`` filled in.
+    """
+    try:
+        source = await stores.open(job.source)
+        destination = await stores.open(job.destination)
+        output = _Output(job, destination)
+        try:
+            return await _stream(job, source, output, on_progress)
+        except BaseException:
+            await output.abort()
+            raise
+    except EngineError as error:
+        error.at(batch=job.batch_id, file=job.key)
+        raise
+
+
+async def _stream(job: FileJob, source: ObjectStore, output: _Output, on_progress: OnProgress) -> FileResult:
+    transform = Transform(cached_plan(job.mapping, job.mapping_sha256), file=job.key, limits=job.limits)
+    bytes_read = 0
+    await output.begin()
+    async with source.read(job.key, version_id=job.version_id) as reader:
+        async for piece in reader:
+            bytes_read += len(piece)
+            for data, rejects in transform.feed(piece):
+                await output.write(data, rejects)
+            on_progress(FileProgress(job.index, bytes_read, transform.counts))
+        info = reader.info
+    for data, rejects in transform.finish():
+        await output.write(data, rejects)
+    counts = transform.counts
+    if bytes_read != info.size:
+        raise ConservationError(f"read {bytes_read} bytes of an object of {info.size}")
+    if counts.rows_read != counts.rows_written + counts.rows_rejected:
+        raise ConservationError(
+            f"{counts.rows_read} rows read, {counts.rows_written} written and {counts.rows_rejected} rejected"
+        )
+    data_upload, rejects_upload = await output.finish()
+    on_progress(FileProgress(job.index, bytes_read, counts, done=True))
+    return FileResult(job.index, info, bytes_read, counts, data_upload, rejects_upload)
+
+
+class _Output:
+    """The two objects a file may become: data always, rejects once there is one."""
+
+    def __init__(self, job: FileJob, store: ObjectStore) -> None:
+        self._job = job
+        self._store = store
+        self._data: Upload | None = None
+        self._rejects: Upload | None = None
+
+    async def begin(self) -> None:
+        self._data = await self._store.begin(self._job.data_key)
+
+    async def write(self, data: bytes, rejects: bytes) -> None:
+        if data and self._data is not None:
+            await self._data.write(data)
+        if rejects:
+            if self._rejects is None:
+                self._rejects = await self._store.begin(self._job.rejects_key)
+            await self._rejects.write(rejects)
+
+    async def finish(self) -> tuple[PendingUpload, PendingUpload | None]:
+        assert self._data is not None
+        data = await self._data.finish()
+        return data, await self._rejects.finish() if self._rejects is not None else None
+
+    async def abort(self) -> None:
+        for upload in (self._data, self._rejects):
+            if upload is not None:
+                await upload.abort()

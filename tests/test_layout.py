@@ -1,0 +1,46 @@
+"""Output keys follow the contract's layout."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.errors import FileError
+from engine.layout import output_keys
+
+
+def test_suffixes_are_dropped() -> None:
+    """Compression and .csv suffixes go, in any case; everything else of the key stays."""
+    names = ["2026/a.csv", "2026/b.csv.gz", "c.CSV.ZST", "d.txt", "e.gz", "2026/.csv", "f.csv.bak"]
+    keys = output_keys("out/b1/", names, ".jsonl")
+    assert [key.data for key in keys] == [
+        "out/b1/data/2026/a.jsonl",
+        "out/b1/data/2026/b.jsonl",
+        "out/b1/data/c.jsonl",
+        "out/b1/data/d.txt.jsonl",
+        "out/b1/data/e.jsonl",
+        "out/b1/data/2026/.csv.jsonl",
+        "out/b1/data/f.csv.bak.jsonl",
+    ]
+    assert keys[1].rejects == "out/b1/rejects/2026/b.jsonl"
+
+
+def test_colliding_keys_keep_their_full_names() -> None:
+    """Two source keys that would give one output key keep their full names; others are untouched."""
+    keys = output_keys("", ["a.csv", "a.csv.gz", "b.csv"], ".jsonl")
+    assert [key.data for key in keys] == ["data/a.csv.jsonl", "data/a.csv.gz.jsonl", "data/b.jsonl"]
+
+
+def test_a_full_name_never_meets_another_stem() -> None:
+    """However names collide, no two files of a batch get one key."""
+    names = ["a.csv", "a.csv.gz", "a.csv.csv", "a", "a.gz"]
+    keys = output_keys("", names, ".jsonl")
+    assert len({key.data for key in keys}) == len(names)
+    assert len({key.rejects for key in keys}) == len(names)
+
+
+@pytest.mark.parametrize("name", ["", "/a.csv", "a//b.csv", "../a.csv", "a/./b.csv", "a/..", "a\0.csv"])
+def test_names_that_cannot_be_keys(name: str) -> None:
+    """A key that would leave the batch's prefix, or that no folder can hold, is refused and named."""
+    with pytest.raises(FileError) as caught:
+        output_keys("x/", ["ok.csv", name], ".jsonl")
+    assert caught.value.file == name
