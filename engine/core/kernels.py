@@ -111,7 +111,7 @@ def _cast_naive(column: pa.Array) -> pa.Array:
 def _in_range(values: pa.Array) -> bool:
     """Whether all are within the years 1 to 9999 of UTC: an offset can lead out of them, which the cast allows."""
     extremes = pc.min_max(pc.cast(values, pa.int64()))
-    return extremes["min"].as_py() >= _FIRST and extremes["max"].as_py() <= _LAST
+    return bool(extremes["min"].as_py() >= _FIRST and extremes["max"].as_py() <= _LAST)
 
 
 def to_timestamp(column: pa.Array) -> Converted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -45,11 +45,13 @@ CELLS: dict[TypeName, st.SearchStrategy[str]] = {
     "int": st.builds("{}{}".format, st.sampled_from(["", "-", "+", "0x", " "]), _DIGITS),
     "float": st.one_of(
         st.floats().map(repr),
-        st.builds("{}{}.{}{}".format, st.sampled_from(["", "-", "+"]), _DIGITS, _DIGITS, st.sampled_from(["", "e5", "E-9"])),
+        st.builds(
+            "{}{}.{}{}".format, st.sampled_from(["", "-", "+"]), _DIGITS, _DIGITS, st.sampled_from(["", "e5", "E-9"])
+        ),
         st.text("0123456789.-+eE", max_size=8),
         st.sampled_from(["nan", "inf", "1e400", "1e308", "9" * 400, "0x10", "1_0", "5.", ".5", "."]),
     ),
-    "bool": st.sampled_from([*reference.TRUE, *reference.FALSE, "TRUE", "No", "", "tru", "2", "ſ"]),
+    "bool": st.sampled_from([*reference.TRUE, *reference.FALSE, "TRUE", "No", "", "tru", "2", "\u017f"]),
     "timestamp": st.one_of(
         st.datetimes().map(lambda at: at.isoformat(sep="T")),
         st.builds(
@@ -64,14 +66,18 @@ CELLS: dict[TypeName, st.SearchStrategy[str]] = {
             st.sampled_from(["", ".1", ".123456", ".1234567", "."]),
             st.sampled_from(["", "Z", "+01:00", "-0130", "+23", "+24:00", "z", " Z"]),
         ),
-        st.sampled_from(["2026-11-22", "2026-11-22T10", "2026-11-22T10Z", "2024-02-29T00:00", "0001-01-01T00:00:00+01:00"]),
+        st.sampled_from(
+            ["2026-11-22", "2026-11-22T10", "2026-11-22T10Z", "2024-02-29T00:00", "0001-01-01T00:00:00+01:00"]
+        ),
     ),
-    "uuid": st.one_of(st.uuids().map(str), st.uuids().map(lambda u: u.hex), st.uuids().map(lambda u: str(u).upper()), _HEX),
+    "uuid": st.one_of(
+        st.uuids().map(str), st.uuids().map(lambda u: u.hex), st.uuids().map(lambda u: str(u).upper()), _HEX
+    ),
     "json": _JSON,
 }
 
 
-def _check(kind: TypeName, values: list[str | None]) -> None:
+def _check(kind: TypeName, values: Sequence[str | None]) -> None:
     converted = KERNELS[kind](pa.array(values, pa.string()))
     expected: list[Any] = []
     faults: list[tuple[int, str, str]] = []

@@ -19,7 +19,9 @@ from engine.errors import HeaderError
 from tests.oracle import expect, read_jsonl, read_rejects
 
 
-def run(data: bytes, mapping: dict[str, Any], cuts: Iterable[int] = (), chunk_bytes: int = 4096) -> tuple[bytes, bytes, Counts]:
+def run(
+    data: bytes, mapping: dict[str, Any], cuts: Iterable[int] = (), chunk_bytes: int = 4096
+) -> tuple[bytes, bytes, Counts]:
     plan = Plan.compile(validate_mapping(mapping, "test"))
     transform = Transform(plan, file="f.csv", limits=Limits(), chunk_bytes=chunk_bytes)
     written: list[bytes] = []

@@ -1,0 +1,275 @@
+"""A folder as an object store: keys are paths below it.
+
+Reads and writes go straight to the page cache, on the loop's thread. *Measured* on CPython 3.13t, reading pieces of
+1 MiB: 80 us a piece directly, 340 us (three times the CPU) through ``asyncio.to_thread``, beside some 10 ms of mapping
+for the same piece. Only what waits for the disk itself (fsync) or may be long (walking a tree) goes to a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import stat
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from engine.adapters import local_files
+from engine.adapters.keys import STAGING, key_order, safe_parts
+from engine.adapters.settings import StoreSettings
+from engine.errors import FileError, SourceChanged, SourceMissing, TransientError
+from engine.ports import ObjectInfo, Part, PendingUpload, Upload
+
+__all__ = ["LocalStore"]
+
+_KEY = "key"  # in an upload's folder: which key it is for
+_DATA = "data"  # in an upload's folder: its bytes
+
+
+def _etag(status: os.stat_result) -> str:
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
+
+
+def _unless_missing(error: OSError) -> None:
+    """A folder that may not be read must not pass for an empty one; one that is gone may."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
+
+
+class LocalStore:
+    """An :class:`~engine.ports.ObjectStore` over a folder.
+
+    A file that is changed, replaced or removed while it is read raises :class:`~engine.errors.SourceChanged` (a change
+    that keeps size, inode and modification time to the file system's resolution cannot be seen). Writes are staged in
+    a hidden folder below the root, hence on the same file system, and appear whole by one rename, after fsync.
+    """
+
+    def __init__(self, root: str, settings: StoreSettings) -> None:
+        self.root = Path(root)
+        self._staging = self.root / STAGING
+        self._settings = settings
+
+    @asynccontextmanager
+    async def read(self, key: str, *, version_id: str | None = None) -> AsyncIterator[_LocalReader]:
+        if version_id is not None:
+            raise SourceMissing(f"no version {version_id} of {self._path(key)}: a folder keeps none", file=key)
+        path = self._path(key)
+        with local_files.errors(path, key, "read"):
+            handle = local_files.open_to_read(path)
+        try:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise SourceMissing(f"{path} is not a file", file=key)
+            info = ObjectInfo(key, status.st_size, _etag(status))
+            yield _LocalReader(handle, path, info, self._settings.read_bytes)
+        finally:
+            os.close(handle)
+
+    async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
+        for info in await asyncio.to_thread(self._walk, prefix):
+            yield info
+
+    async def head(self, key: str) -> ObjectInfo | None:
+        path = self._path(key)
+        with local_files.errors(path, key, "read"):
+            try:
+                status = path.stat()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        return ObjectInfo(key, status.st_size, _etag(status)) if stat.S_ISREG(status.st_mode) else None
+
+    async def get(self, key: str) -> bytes:
+        async with self.read(key) as reader:
+            return b"".join([piece async for piece in reader])
+
+    async def put(self, key: str, body: bytes, *, only_if_absent: bool = False) -> str | None:
+        """As the port says; raises :class:`~engine.errors.AccessDenied` where the folder may not be written."""
+        return await asyncio.to_thread(self._put, key, self._path(key), body, only_if_absent)
+
+    async def delete(self, key: str) -> None:
+        """As the port says; folders that this leaves empty go too, up to the root."""
+        path = self._path(key)
+        with local_files.errors(path, key, "write"):
+            path.unlink(missing_ok=True)
+            for folder in path.parents:
+                if folder == self.root:
+                    break
+                local_files.remove_if_empty(folder)
+
+    async def begin(self, key: str) -> Upload:
+        path = self._path(key)
+        upload_id = uuid.uuid4().hex
+        with local_files.errors(path, key, "write"):
+            local_files.make_folders(self._staging / upload_id, durable=False)
+            (self._staging / upload_id / _KEY).write_bytes(key_order(key))
+            handle = os.open(self._staging / upload_id / _DATA, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC)
+        return _LocalUpload(self, key, upload_id, handle)
+
+    async def complete(self, upload: PendingUpload) -> ObjectInfo:
+        return await asyncio.to_thread(self._complete, upload, self._path(upload.key))
+
+    async def abort(self, upload: PendingUpload) -> None:
+        self._discard(upload.upload_id)
+
+    async def abort_open(self, prefix: str) -> int:
+        return await asyncio.to_thread(self._abort_open, prefix)
+
+    def _path(self, key: str) -> Path:
+        return self.root.joinpath(*safe_parts(key))
+
+    def _walk(self, prefix: str) -> tuple[ObjectInfo, ...]:
+        """Files below the root whose key starts with ``prefix``; links to folders are not followed."""
+        if not self.root.is_dir():
+            raise SourceMissing(f"no such folder: {self.root}")
+        if prefix.startswith("/") or "\0" in prefix or ".." in prefix.split("/"):
+            raise FileError(f"prefix {prefix!r} leaves the folder {self.root}")
+        top = self.root / prefix.rpartition("/")[0]
+        with local_files.errors(top, prefix, "read"):
+            found = [info for info in self._files(top) if info.key.startswith(prefix)]
+        return tuple(sorted(found, key=lambda info: key_order(info.key)))
+
+    def _files(self, top: Path) -> Iterator[ObjectInfo]:
+        for folder, folders, names in os.walk(top, onerror=_unless_missing):
+            if Path(folder) == self.root and STAGING in folders:
+                folders.remove(STAGING)
+            for name in names:
+                path = Path(folder, name)
+                with contextlib.suppress(FileNotFoundError):  # removed since, or a link to nothing
+                    status = path.stat()
+                    if stat.S_ISREG(status.st_mode):
+                        yield ObjectInfo(path.relative_to(self.root).as_posix(), status.st_size, _etag(status))
+
+    def _put(self, key: str, path: Path, body: bytes, only_if_absent: bool) -> str | None:
+        with local_files.errors(path, key, "write"):
+            folder = self._staging / uuid.uuid4().hex
+            local_files.make_folders(folder, durable=False)
+            try:
+                staged = folder / _DATA
+                staged.write_bytes(body)
+                local_files.sync(staged)
+                local_files.make_folders(path.parent)
+                etag = _etag(staged.stat())
+                if only_if_absent:
+                    try:
+                        os.link(staged, path)  # unlike a rename, fails when the name is taken
+                    except FileExistsError:
+                        return None
+                else:
+                    staged.replace(path)
+                local_files.sync(path.parent)
+                return etag
+            finally:
+                self._discard(folder.name)
+
+    def _complete(self, upload: PendingUpload, path: Path) -> ObjectInfo:
+        staged = self._staging / upload.upload_id / _DATA
+        with local_files.errors(path, upload.key, "write"):
+            try:
+                status = staged.stat()
+            except FileNotFoundError:
+                return self._completed_before(upload, path)
+            if status.st_size != upload.size:
+                raise TransientError(f"{staged} has {status.st_size} bytes, not {upload.size}: another try is needed")
+            local_files.make_folders(path.parent)
+            staged.replace(path)
+            local_files.sync(path.parent)
+        self._discard(upload.upload_id)
+        return ObjectInfo(upload.key, status.st_size, _etag(status))
+
+    def _completed_before(self, upload: PendingUpload, path: Path) -> ObjectInfo:
+        with contextlib.suppress(FileNotFoundError):
+            status = path.stat()
+            if _etag(status) == upload.parts[0].etag:
+                return ObjectInfo(upload.key, status.st_size, _etag(status))
+        raise TransientError(f"the upload of {path} is gone; the file must be written again")
+
+    def _abort_open(self, prefix: str) -> int:
+        aborted = 0
+        for marker in self._staging.glob(f"*/{_KEY}"):
+            with contextlib.suppress(FileNotFoundError):  # completed or aborted by its owner just now
+                if marker.read_bytes().startswith(key_order(prefix)):
+                    self._discard(marker.parent.name)
+                    aborted += 1
+        return aborted
+
+    def _discard(self, upload_id: str) -> None:
+        """Removes an upload's folder, and the folder of all uploads when it was the last."""
+        folder = self._staging / upload_id
+        with local_files.errors(folder, None, "write"):
+            for name in (_DATA, _KEY):
+                (folder / name).unlink(missing_ok=True)
+            local_files.remove_if_empty(folder)
+            local_files.remove_if_empty(self._staging)
+
+
+class _LocalReader:
+    def __init__(self, handle: int, path: Path, info: ObjectInfo, read_bytes: int) -> None:
+        self.info = info
+        self._handle = handle
+        self._path = path
+        self._read_bytes = read_bytes
+        self._left = info.size
+
+    def __aiter__(self) -> _LocalReader:
+        return self
+
+    async def __anext__(self) -> bytes:
+        await asyncio.sleep(0)  # nothing here waits, yet other files of the loop, and cancellation, need their turn
+        with local_files.errors(self._path, self.info.key, "read"):
+            piece = os.read(self._handle, min(self._read_bytes, self._left))
+            self._left -= len(piece)
+            if not piece or not self._left:
+                self._check_unchanged()
+        if not piece:
+            if self._left:
+                raise TransientError(f"{self._path} gave {self.info.size - self._left} of {self.info.size} bytes")
+            raise StopAsyncIteration
+        return piece
+
+    def _check_unchanged(self) -> None:
+        try:
+            same = _etag(os.fstat(self._handle)) == _etag(self._path.stat()) == self.info.etag
+        except FileNotFoundError:
+            same = False
+        if not same:
+            raise SourceChanged(f"{self._path} was changed while it was read", file=self.info.key)
+
+
+class _LocalUpload:
+    def __init__(self, store: LocalStore, key: str, upload_id: str, handle: int) -> None:
+        self._store = store
+        self._path = store.root / key
+        self._key = key
+        self._upload_id = upload_id
+        self._handle: int | None = handle
+
+    async def write(self, data: bytes) -> None:
+        assert self._handle is not None, "write after finish or abort"
+        with local_files.errors(self._path, self._key, "write"):
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(self._handle, rest) :]
+        await asyncio.sleep(0)
+
+    async def finish(self) -> PendingUpload:
+        assert self._handle is not None, "finish after finish or abort"
+        handle, self._handle = self._handle, None
+        status = await asyncio.to_thread(self._close, handle)
+        return PendingUpload(self._key, self._upload_id, (Part(1, _etag(status), status.st_size),))
+
+    def _close(self, handle: int) -> os.stat_result:
+        """Owns the handle from here on, so that a cancelled ``finish`` neither leaks nor closes it twice."""
+        try:
+            with local_files.errors(self._path, self._key, "write"):
+                os.fsync(handle)
+                return os.fstat(handle)
+        finally:
+            os.close(handle)
+
+    async def abort(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)
+        self._store._discard(self._upload_id)  # noqa: SLF001 - the store's own upload

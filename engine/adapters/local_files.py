@@ -1,0 +1,84 @@
+"""File system calls with the guarantees a store needs: durable, race-safe, and failing with the engine's errors."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+
+from engine.errors import AccessDenied, DestinationMissing, EngineError, FileError, SourceMissing, TransientError
+
+__all__ = ["errors", "make_folders", "open_to_read", "remove_if_empty", "sync"]
+
+_MISSING = {errno.ENOENT, errno.ENOTDIR}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_UNUSABLE = {errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EEXIST}
+
+
+@contextmanager
+def errors(path: Path, key: str | None, purpose: Literal["read", "write"]) -> Iterator[None]:
+    """Turns an ``OSError`` of the block into an engine error that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise _translated(error, path, key, purpose) from error
+
+
+def _translated(error: OSError, path: Path, key: str | None, purpose: Literal["read", "write"]) -> EngineError:
+    reason = (error.strerror or type(error).__name__).lower()
+    if error.errno in _DENIED:
+        return AccessDenied(f"may not {purpose} {path}: {reason}", file=key)
+    if error.errno in _MISSING:
+        if purpose == "read":
+            return SourceMissing(f"no such file: {path}", file=key)
+        return DestinationMissing(f"cannot write {path}: {reason}", file=key)
+    if error.errno in _UNUSABLE:
+        return FileError(f"cannot {purpose} {path}: {reason}", file=key)
+    return TransientError(f"cannot {purpose} {path}: {reason}", file=key)  # a full disk, an I/O error, a stale mount
+
+
+def open_to_read(path: Path) -> int:
+    """A descriptor for the caller to close. Never waits for a pipe's writer; asks for read-ahead where that exists."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if hasattr(os, "posix_fadvise"):
+        with suppress(OSError):  # advice only: pipes and folders do not take it
+            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+    return handle
+
+
+def make_folders(path: Path, *, durable: bool = True) -> None:
+    """Makes ``path`` and what is missing above it, while others may make or remove the same folders."""
+    for _ in range(100):  # somebody who removes empty folders may win a few times, not for ever
+        try:
+            path.mkdir()
+        except FileExistsError:
+            if not path.is_dir():
+                raise
+            return
+        except FileNotFoundError:
+            make_folders(path.parent, durable=durable)
+        else:
+            if durable:
+                sync(path.parent)
+            return
+    raise OSError(errno.EAGAIN, "the folder is removed as fast as it is made", str(path))
+
+
+def remove_if_empty(path: Path) -> None:
+    try:
+        path.rmdir()
+    except OSError as error:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}:
+            raise
+
+
+def sync(path: Path) -> None:
+    """Waits until a file's bytes, or a folder's entries, are on the disk."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,29 @@
+"""What the adapters can be told. Names and defaults are those of ``config.toml`` ([source] and [destination])."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["StoreSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """How objects are read and written.
+
+    Attributes:
+        read_bytes: the most bytes a reader gives at once.
+        connect_timeout_s: seconds until a connection must stand.
+        read_timeout_s: seconds an established connection may stay silent.
+        min_bytes_per_s: a source slower than this, measured over a piece of ``read_bytes``, counts as dropped.
+        attempts: tries in all for a request; also how often a read may be resumed without a whole piece of progress.
+        part_bytes: size of the first thousand parts of an upload; doubles every further thousand. S3 wants 5 MiB at
+            least.
+    """
+
+    read_bytes: int = 1_048_576
+    connect_timeout_s: float = 10
+    read_timeout_s: float = 60
+    min_bytes_per_s: int = 1024
+    attempts: int = 5
+    part_bytes: int = 8_388_608

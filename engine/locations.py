@@ -1,0 +1,93 @@
+"""From what a message names to places that can be opened, within what the operator allows."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from engine.config import DestinationSettings, SourceSettings
+from engine.errors import MessageError, Problem
+from engine.message import Message, Source
+from engine.ports import Credentials, S3Location
+
+__all__ = ["destination_location", "source_location"]
+
+# S3's own endpoints and nothing else of amazonaws.com: other names there belong to whoever rents them.
+_AWS_S3 = re.compile(r"https://s3(-fips)?(\.dualstack)?([.-][a-z]{2,3}(-[a-z]+)+-\d)?\.amazonaws\.com(\.cn)?")
+
+
+def source_location(message: Message, settings: SourceSettings) -> S3Location:
+    """The client's bucket, with the message's credentials and never ours.
+
+    Raises:
+        MessageError: the operator does not allow the endpoint or the kind of credentials; lists every problem.
+    """
+    source = message.source
+    found = [*_endpoint_problems(source, settings), *_credential_problems(source, settings)]
+    if found:
+        raise MessageError(found, batch=message.batch_id)
+    return S3Location(
+        bucket=source.bucket,
+        region=source.region or settings.region,
+        endpoint_url=source.endpoint_url.rstrip("/") if source.endpoint_url else None,
+        credentials=_credentials(source, settings),
+    )
+
+
+def destination_location(message: Message, settings: DestinationSettings) -> tuple[S3Location, str]:
+    """Our bucket, and the key prefix of the batch in it, ending in ``/``.
+
+    Raises:
+        MessageError: neither the message nor config.toml names a bucket.
+    """
+    named = message.destination
+    bucket, prefix = (named.bucket, named.prefix) if named else (settings.bucket, settings.prefix)
+    if not bucket:
+        problem = Problem("destination", "is required, because [destination] bucket of config.toml is not set")
+        raise MessageError([problem], batch=message.batch_id)
+    root = f"{prefix.rstrip('/')}/{message.batch_id}/" if prefix.strip("/") else f"{message.batch_id}/"
+    return S3Location(bucket, settings.region, settings.endpoint_url or None), root
+
+
+def _endpoint_problems(source: Source, settings: SourceSettings) -> list[Problem]:
+    if source.endpoint_url is None or _AWS_S3.fullmatch(source.endpoint_url.rstrip("/")):
+        return []
+    if _origin(source.endpoint_url) in {_origin(url) for url in settings.allow_endpoints}:
+        return []
+    return [
+        Problem("source.endpoint_url", "is not allowed here: [source] allow_endpoints of config.toml lists what is")
+    ]
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    return parts.scheme, (parts.hostname or "").lower(), port or (443 if parts.scheme == "https" else 80)
+
+
+def _credential_problems(source: Source, settings: SourceSettings) -> list[Problem]:
+    credentials = source.credentials
+    if credentials.secret_id is not None:
+        return [Problem("source.credentials.secret_id", "Secrets Manager is not supported yet: send a role or keys")]
+    if credentials.access_key_id is not None and not settings.allow_inline_keys:
+        what = "keys in a message are not allowed here ([source] allow_inline_keys of config.toml): send a role"
+        return [Problem("source.credentials.access_key_id", what)]
+    return []
+
+
+def _credentials(source: Source, settings: SourceSettings) -> Credentials:
+    given = source.credentials
+    external_id = given.external_id.get_secret_value() if given.external_id else None
+    if given.role_arn is not None and external_id is None:
+        external_id = settings.external_ids.get(given.role_arn)
+    return Credentials(
+        access_key_id=given.access_key_id,
+        secret_access_key=given.secret_access_key.get_secret_value() if given.secret_access_key else None,
+        session_token=given.session_token.get_secret_value() if given.session_token else None,
+        role_arn=given.role_arn,
+        external_id=external_id,
+        profile=given.profile,
+    )

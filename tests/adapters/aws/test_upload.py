@@ -1,0 +1,193 @@
+"""Multipart uploads: bounded, abortable, and sure about what was lost on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from engine.adapters.aws.s3 import S3Store
+from engine.adapters.aws.upload import S3Upload, part_size
+from engine.adapters.settings import StoreSettings
+from engine.adapters.stores import StoresFactory
+from engine.errors import DestinationMissing, TransientError
+from engine.ports import Part, PendingUpload
+from tests.adapters.proxy import Fault, FaultyProxy, faulty_proxy
+from tests.moto import Aws
+
+PART = 5 * 1024 * 1024
+SETTINGS = StoreSettings(part_bytes=PART, attempts=3, read_timeout_s=20)
+CHUNK = random.Random(3).randbytes(1024 * 1024)
+
+
+@asynccontextmanager
+async def store_behind(aws: Aws, bucket: str, *faults: Fault | None) -> AsyncIterator[tuple[S3Store, FaultyProxy]]:
+    async with faulty_proxy(aws.endpoint_url, *faults) as proxy:
+        stores = StoresFactory(SETTINGS)()
+        try:
+            store = await stores.open(dataclasses.replace(aws.location(bucket), endpoint_url=proxy.url))
+            assert isinstance(store, S3Store)
+            yield store, proxy
+        finally:
+            await stores.aclose()
+
+
+async def begin(store: S3Store, key: str) -> S3Upload:
+    upload = await store.begin(key)
+    assert isinstance(upload, S3Upload)
+    return upload
+
+
+async def write_all(upload: S3Upload, chunks: int) -> None:
+    for _ in range(chunks):
+        await upload.write(CHUNK)
+
+
+def test_ten_thousand_parts_are_never_reached() -> None:
+    """With the smallest parts that S3 takes, its largest object fits into fewer parts than it allows, each allowed."""
+    sizes = [part_size(number, PART) for number in range(1, 10_000)]
+    assert sum(sizes) >= 5 * 1024**4
+    assert max(sizes) <= 5 * 1024**3
+    assert sizes[:1000] == [PART] * 1000
+    assert sizes[1000] == 2 * PART
+
+
+async def test_parts_and_memory_are_bounded(aws: Aws, bucket: str) -> None:
+    """A long upload goes out in full parts, and never holds more than two of them."""
+    async with store_behind(aws, bucket) as (store, _):
+        upload = await begin(store, "large")
+        await write_all(upload, 32)
+        pending = await upload.finish()
+        assert [part.size for part in pending.parts] == [PART] * 6 + [2 * 1024 * 1024]
+        assert PART < upload.most_buffered <= 2 * PART
+        await store.complete(pending)
+    assert aws.objects(bucket) == {"large": CHUNK * 32}
+
+
+async def test_one_huge_write_is_cut_into_parts(aws: Aws, bucket: str) -> None:
+    """What a single write is given beyond a part does not make a part larger."""
+    async with store_behind(aws, bucket) as (store, _):
+        upload = await begin(store, "large")
+        await upload.write(CHUNK * 16)
+        pending = await upload.finish()
+        assert [part.size for part in pending.parts] == [PART] * 3 + [1024 * 1024]
+        await store.complete(pending)
+    assert aws.objects(bucket) == {"large": CHUNK * 16}
+
+
+async def test_backpressure(aws: Aws, bucket: str) -> None:
+    """While one part is on its way the next one may fill, but not be exceeded: the writer waits for the first."""
+    async with store_behind(aws, bucket, Fault(PART // 2, "hold", "request")) as (store, proxy):
+        upload = await begin(store, "slow")
+        await upload.write(CHUNK * 5)
+        await proxy.held.wait()
+        await upload.write(CHUNK * 4)  # fills, without waiting
+        writer = asyncio.create_task(upload.write(CHUNK * 4))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not writer.done()
+        assert upload.most_buffered <= 2 * PART
+        proxy.release.set()
+        await writer
+        await store.complete(await upload.finish())
+    assert aws.objects(bucket) == {"slow": CHUNK * 13}
+
+
+@pytest.mark.parametrize("stop", ["abort", "cancel"])
+async def test_abort_with_a_part_on_its_way(aws: Aws, bucket: str, stop: str) -> None:
+    """Aborting, also after a cancelled write, while a part is half sent leaves no open upload and no object."""
+    async with store_behind(aws, bucket, Fault(PART // 2, "hold", "request")) as (store, proxy):
+        upload = await begin(store, "half")
+        writer = asyncio.create_task(write_all(upload, 12))
+        await proxy.held.wait()
+        if stop == "cancel":
+            writer.cancel()
+            await asyncio.wait([writer])
+            assert writer.cancelled()
+            await upload.abort()
+        else:
+            await upload.abort()
+            await asyncio.wait([writer])
+            assert writer.cancelled() or writer.exception() is not None
+    assert aws.open_uploads(bucket) == []
+    assert aws.objects(bucket) == {}
+
+
+async def test_a_part_is_sent_again(aws: Aws, bucket: str) -> None:
+    """A part whose connection is cut half-way is sent again, whole."""
+    async with store_behind(aws, bucket, Fault(PART // 2, "reset", "request")) as (store, _):
+        upload = await begin(store, "a")
+        await write_all(upload, 6)
+        await store.complete(await upload.finish())
+    assert aws.objects(bucket) == {"a": CHUNK * 6}
+
+
+async def test_failed_part_reaches_the_writer(aws: Aws, bucket: str) -> None:
+    """A part that cannot be sent fails the upload with a transient error; the abort still works."""
+    bad = Fault(PART // 2, "reset", "request")
+    async with store_behind(aws, bucket, bad, bad, bad) as (store, _):
+        upload = await begin(store, "a")
+        with pytest.raises(TransientError):
+            await write_all(upload, 12)
+        await upload.abort()
+    assert aws.open_uploads(bucket) == []
+
+
+async def test_lost_answer_to_complete(aws: Aws, bucket: str) -> None:
+    """Complete was carried out and its answer lost: the upload counts as completed, not as failed."""
+    async with store_behind(aws, bucket) as (healthy, _):
+        upload = await begin(healthy, "a")
+        await upload.write(b"bytes")
+        pending = await upload.finish()
+    async with store_behind(aws, bucket, Fault(0)) as (store, proxy):
+        info = await store.complete(pending)
+        assert proxy.connections > 1
+        assert info == await store.head("a")
+    assert aws.objects(bucket) == {"a": b"bytes"}
+
+
+async def test_complete_of_a_lost_upload(aws: Aws, bucket: str) -> None:
+    """An upload that somebody aborted does not pass for completed because an older object is at its key."""
+    async with store_behind(aws, bucket) as (store, _):
+        await store.complete(await finished(store, b"older"))
+        pending = await finished(store, b"newer")
+        await store.abort(pending)
+        with pytest.raises(TransientError):
+            await store.complete(pending)
+    assert aws.objects(bucket) == {"a": b"older"}
+
+
+async def finished(store: S3Store, body: bytes) -> PendingUpload:
+    upload = await begin(store, "a")
+    await upload.write(body)
+    return await upload.finish()
+
+
+async def test_lost_answer_to_a_conditional_put(aws: Aws, bucket: str) -> None:
+    """A conditional put whose answer was lost finds its own object and has won; somebody else's it has lost to."""
+    async with store_behind(aws, bucket, Fault(0)) as (store, proxy):
+        etag = await store.put("manifest.json", b"ours", only_if_absent=True)
+        assert proxy.connections > 1
+        found = await store.head("manifest.json")
+        assert found is not None
+        assert found.etag == etag
+    async with store_behind(aws, bucket, Fault(0)) as (store, _):
+        assert await store.put("manifest.json", b"theirs", only_if_absent=True) is None
+    assert aws.objects(bucket) == {"manifest.json": b"ours"}
+
+
+async def test_missing_destination(aws: Aws) -> None:
+    """A missing bucket for output is called that, and never a missing source."""
+    async with store_behind(aws, "no-such-bucket") as (store, _):
+        for writing in (
+            store.begin("a"),
+            store.put("a", b""),
+            store.complete(PendingUpload("a", "id", (Part(1, "0" * 32, 1),))),
+            store.abort_open("a/"),
+        ):
+            with pytest.raises(DestinationMissing, match="s3://no-such-bucket"):
+                await writing

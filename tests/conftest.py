@@ -1,0 +1,50 @@
+"""Fixtures that every test may use: one real AWS stand-in a session, fresh resources a test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.moto import LOCAL_AWS_ENV, Aws, moto_server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def aws_environment() -> Iterator[None]:
+    """No test reaches real AWS: keys are made up, profiles and the metadata service are off, for children too."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in LOCAL_AWS_ENV.items():
+            patch.setenv(name, value)
+        patch.setenv("AWS_CONFIG_FILE", os.devnull)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        yield
+
+
+@pytest.fixture(scope="session")
+def aws(aws_environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """A real ``moto_server`` in a process of its own, shared by the session. It accepts any key."""
+    log: Path = tmp_path_factory.mktemp("moto") / "moto.log"
+    with moto_server(log) as server:
+        yield Aws(server)
+
+
+@pytest.fixture(scope="session")
+def moto(aws: Aws) -> str:
+    """The stand-in's endpoint URL."""
+    return aws.endpoint_url
+
+
+@pytest.fixture
+def bucket(aws: Aws) -> str:
+    """A fresh, empty bucket."""
+    return aws.bucket()
+
+
+@pytest.fixture
+def queue_url(aws: Aws) -> str:
+    """A fresh, empty queue with a visibility timeout of 30 s."""
+    return aws.queue()
