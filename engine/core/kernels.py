@@ -9,14 +9,24 @@ reference converter one by one.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic_core import from_json, to_json
 
 from engine.core import reference
-from engine.core.columns import Converted, Fault, cells, column_bytes, convert_rest, true_rows, widths
+from engine.core.columns import (
+    Converted,
+    Fault,
+    cast_all,
+    column_bytes,
+    common_cells,
+    convert_rest,
+    raw_cells,
+    true_rows,
+    widths,
+)
 from engine.core.mapping import TypeName
 from engine.core.reference import CellFault
 
@@ -44,11 +54,11 @@ def _cast_int(column: pa.Array) -> pa.Array:
 
 def to_int(column: pa.Array) -> Converted:
     if not column_bytes(column).translate(None, b"0123456789-"):  # the cast would also take 0x10
-        try:
-            return Converted(_cast_int(column))
-        except pa.ArrowInvalid:
-            pass
-    return convert_rest(column, pc.match_substring_regex(column, _INT_COMMON), _cast_int, reference.to_int)
+        values = cast_all(column, _cast_int)
+        if values is not None:
+            return Converted(values)
+    common = pc.match_substring_regex(column, _INT_COMMON)
+    return convert_rest(column, common, _cast_int(common_cells(column, common)), reference.to_int)
 
 
 def _cast_float(column: pa.Array) -> pa.Array:
@@ -57,16 +67,12 @@ def _cast_float(column: pa.Array) -> pa.Array:
 
 def to_float(column: pa.Array) -> Converted:
     if not column_bytes(column).translate(None, b"0123456789.-+eE"):  # the cast would also take nan and inf
-        try:
-            values = _cast_float(column)
-        except pa.ArrowInvalid:
-            pass
-        else:
-            if pc.all(pc.is_finite(values)).as_py() in (True, None):  # None: no cell but nulls
-                return Converted(values)
+        values = cast_all(column, _cast_float)
+        if values is not None and pc.all(pc.is_finite(values)).as_py() in (True, None):  # None: no cell but nulls
+            return Converted(values)
     short = pc.less_equal(pc.binary_length(column), _FLOAT_COMMON_BYTES)
     common = pc.and_(pc.match_substring_regex(column, _FLOAT_COMMON), short)
-    return convert_rest(column, common, _cast_float, reference.to_float)
+    return convert_rest(column, common, _cast_float(common_cells(column, common)), reference.to_float)
 
 
 # --- booleans ----------------------------------------------------------------------------------------------------
@@ -83,7 +89,7 @@ def to_bool(column: pa.Array) -> Converted:
     if values.null_count == column.null_count:
         return Converted(values)
     common = pc.if_else(pc.is_valid(column), pc.is_valid(values), None)
-    return convert_rest(column, common, _cast_bool, reference.to_bool)
+    return convert_rest(column, common, values, reference.to_bool)
 
 
 # --- timestamps --------------------------------------------------------------------------------------------------
@@ -116,27 +122,16 @@ def _in_range(values: pa.Array) -> bool:
 
 def to_timestamp(column: pa.Array) -> Converted:
     shortest, longest = widths(column)
-    if shortest == longest >= 16:
-        data = column_bytes(column)
-        if data[13::longest].count(b":") == len(column) - column.null_count:  # the cast would also take an hour alone
-            cast = _cast_zoned if data[-1:] == b"Z" or data[-6:-5] in b"+-" else _cast_naive
-            try:
-                values = cast(column)
-            except pa.ArrowInvalid:
-                pass
-            else:
-                if _in_range(values):
-                    return Converted(values)
+    # The cast would also take an hour without minutes: 13 characters, up to 19 with an offset.
+    zoned_only, naive_only = shortest >= 20, shortest >= 14 or shortest == longest == 10
+    for usable, cast in ((zoned_only, _cast_zoned), (naive_only, _cast_naive)):
+        values = cast_all(column, cast) if usable else None
+        if values is not None and _in_range(values):
+            return Converted(values)
     zoned = pc.match_substring_regex(column, _ZONED_COMMON)
     naive = pc.match_substring_regex(column, _NAIVE_COMMON)
-
-    def cast_each(common: pa.Array) -> pa.Array:
-        nothing = pa.scalar(None, column.type)
-        return pc.coalesce(
-            _cast_zoned(pc.if_else(zoned, common, nothing)), _cast_naive(pc.if_else(naive, common, nothing))
-        )
-
-    return convert_rest(column, pc.or_(zoned, naive), cast_each, reference.to_timestamp)
+    values = pc.coalesce(_cast_zoned(common_cells(column, zoned)), _cast_naive(common_cells(column, naive)))
+    return convert_rest(column, pc.or_(zoned, naive), values, reference.to_timestamp)
 
 
 # --- UUIDs -------------------------------------------------------------------------------------------------------
@@ -144,22 +139,23 @@ def to_timestamp(column: pa.Array) -> Converted:
 _UUID_COMMON = r"\A[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\z"
 
 
-def _all_canonical_uuids(column: pa.Array) -> bool:
+def _all_of_usual_shape(column: pa.Array) -> bool:
     if widths(column) != (36, 36):
         return False
     data = column_bytes(column)
     count = len(data) // 36
     return (
-        not data.translate(None, b"0123456789abcdef-")
+        not data.translate(None, b"0123456789abcdefABCDEF-")
         and data.count(b"-") == 4 * count
         and all(data[place::36].count(b"-") == count for place in (8, 13, 18, 23))
     )
 
 
 def to_uuid(column: pa.Array) -> Converted:
-    if _all_canonical_uuids(column):
-        return Converted(column)
-    return convert_rest(column, pc.match_substring_regex(column, _UUID_COMMON), pc.ascii_lower, reference.to_uuid)
+    if _all_of_usual_shape(column):
+        return Converted(pc.ascii_lower(column))
+    common = pc.match_substring_regex(column, _UUID_COMMON)
+    return convert_rest(column, common, pc.ascii_lower(column), reference.to_uuid)
 
 
 # --- JSON --------------------------------------------------------------------------------------------------------
@@ -197,18 +193,26 @@ def _compact(column: pa.Array) -> pa.Array | None:
         return None
     separated = pc.binary_join(pa.ListArray.from_arrays([0, len(column)], column), _SECRET_TEXT)
     joined = b"[%s]" % separated[0].as_buffer().to_pybytes()
+    compact = _compact_joined(joined, len(column))
+    if compact is None:
+        return None
+    return column if compact == joined else _text_array(compact[1:-1].split(_SECRET_BYTES))
+
+
+def _compact_joined(joined: bytes, count: int) -> bytes | None:
+    """The same array in compact form, if it holds ``count`` valid cells and none of them infinity."""
     try:
         values = from_json(joined, allow_inf_nan=False, cache_strings="none")
     except ValueError:
         return None
-    if len(values) != 2 * len(column) - 1 or values[1::2] != [_SECRET] * (len(column) - 1):
+    if len(values) != 2 * count - 1 or values[1::2] != [_SECRET] * (count - 1):
         return None
     compact = to_json(values, inf_nan_mode="constants")
-    if compact == joined:
-        return column
-    if b"Infinity" in compact:
-        return None
-    return pa.array(compact[1:-1].split(_SECRET_BYTES), pa.binary()).cast(pa.string())
+    return None if b"Infinity" in compact else compact
+
+
+def _text_array(texts: Sequence[bytes | None]) -> pa.Array:
+    return pa.array(texts, pa.binary()).cast(pa.string())
 
 
 def _too_deep_perhaps(column: pa.Array) -> bool:
@@ -219,28 +223,29 @@ def _too_deep_perhaps(column: pa.Array) -> bool:
 
 
 def _compact_blocks(column: pa.Array) -> tuple[pa.Array, list[Fault]]:
-    blocks: list[pa.Array] = []
+    """The same for a column that has bad cells: block by block, and only in bad blocks cell by cell."""
+    raw = raw_cells(column)
+    texts: list[bytes | None] = []
     faults: list[Fault] = []
-    for start in range(0, len(column), _BLOCK):
-        block = column.slice(start, _BLOCK)
-        texts = _compact(block)
-        if texts is None:
-            texts, found = _compact_cells(block)
-            faults += [Fault(start + fault.row, fault.code, fault.message) for fault in found]
-        blocks.append(texts)
-    return pa.concat_arrays(blocks), faults
+    for start in range(0, len(raw), _BLOCK):
+        block = raw[start : start + _BLOCK]
+        compact = None
+        if max(map(len, block)) <= 2 * reference.JSON_DEPTH or max(map(_openers, block)) <= reference.JSON_DEPTH:
+            compact = _compact_joined(b"[%s]" % _SECRET_BYTES.join(block), len(block))
+        if compact is not None:
+            texts += compact[1:-1].split(_SECRET_BYTES)
+            continue
+        for row, cell in enumerate(block, start):
+            try:
+                texts.append(reference.to_json_text(cell.decode()).encode())
+            except CellFault as fault:
+                texts.append(None)
+                faults.append(Fault(row, fault.code, fault.message))
+    return _text_array(texts), faults
 
 
-def _compact_cells(column: pa.Array) -> tuple[pa.Array, list[Fault]]:
-    texts: list[str | None] = []
-    faults: list[Fault] = []
-    for row, cell in enumerate(cells(column)):
-        try:
-            texts.append(reference.to_json_text(cell))
-        except CellFault as fault:
-            texts.append(None)
-            faults.append(Fault(row, fault.code, fault.message))
-    return pa.array(texts, pa.string()), faults
+def _openers(cell: bytes) -> int:
+    return cell.count(b"[") + cell.count(b"{")
 
 
 KERNELS: dict[TypeName, Kernel] = {

@@ -10,12 +10,12 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engine.core.chunk import locate
 from engine.core.columns import mask_of
 from engine.core.limits import Limits
 from engine.core.plan import Plan
 from engine.core.reader import CHUNK_BYTES, CsvReader, Placed
 from engine.core.rejects import CellError, reject_record
+from engine.core.rows import RowIndex
 
 __all__ = ["Counts", "Output", "Transform"]
 
@@ -114,9 +114,11 @@ class Transform:
         self._counts = replace(
             self._counts, codes=self._counts.codes + Counter(error.code for row in rows for error in errors[row])
         )
+        index = RowIndex(chunk.data, self._plan.dialect, chunk.rows)
         return b"".join(
             reject_record(
                 self._file, placed.first_row + ordinal, placed.first_line + source.line, errors[ordinal], source.raw
             )
-            for ordinal, source in zip(rows, locate(chunk.data, self._plan.dialect, chunk.rows, rows), strict=True)
+            for ordinal in rows
+            for source in [index.source(ordinal)]
         )

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.core.chunk import locate
 from engine.core.framing import Dialect
 from engine.core.limits import Limits
 from engine.core.reader import CsvReader
+from engine.core.rows import RowIndex
 from engine.errors import FileError, HeaderError
 
 LIMITS = Limits()
@@ -38,12 +38,12 @@ def read(data: bytes, pieces: Sequence[int] = (), *, chunk_bytes: int = 16, head
     rows: list[tuple[int, int, list[str] | str, bytes]] = []
     for each in placed:
         chunk = each.chunk
-        sources = locate(chunk.data, Dialect(), chunk.rows, range(chunk.rows))
+        index = RowIndex(chunk.data, Dialect(), chunk.rows)
         outcome: dict[int, list[str] | str] = {row.ordinal: row.code for row in chunk.aside}
         for row, ordinal in enumerate(chunk.ordinals()):
             outcome[ordinal] = [chunk.columns[place][row].as_py() for place in range(len(labels))]
         for ordinal in range(chunk.rows):
-            place = sources[ordinal]
+            place = index.source(ordinal)
             rows.append((each.first_row + ordinal, each.first_line + place.line, outcome[ordinal], place.raw))
     return labels, rows
 

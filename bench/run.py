@@ -1,0 +1,65 @@
+"""``engine run`` on local files: whole processes, each fresh, with their time and peak memory."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.data import Activity, activity_mapping, write
+from engine.codec import encode_json
+
+__all__ = ["measure_run", "run_once"]
+
+
+def run_once(command: list[str]) -> tuple[float, float]:
+    """Seconds, and peak memory in MB of the process, or of its largest child."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed with {process.returncode}")
+    return seconds, usage.ru_maxrss / 1024
+
+
+def measure_run(megabytes: int, files: int, runs: int) -> list[dict[str, Any]]:
+    """One record a number of workers: seconds, rows/s, MB/s, peak memory, as medians of alternating runs."""
+    engine = str(Path(sys.executable).with_name("engine"))
+    with tempfile.TemporaryDirectory(prefix="engine-bench-") as folder:
+        root = Path(folder)
+        (root / "in").mkdir()
+        (root / "mapping.json").write_bytes(encode_json(activity_mapping()))
+        for number in range(files):
+            write(Activity(size=megabytes * 1_000_000 // files, seed=number), root / "in" / f"{number}.csv")
+        rows = sum(path.read_bytes().count(b"\n") - 1 for path in (root / "in").iterdir())
+        size = sum(path.stat().st_size for path in (root / "in").iterdir())
+        seen: dict[int, list[tuple[float, float]]] = {1: [], 2: []}
+        for number in range(runs):
+            for workers, found in seen.items():
+                output = root / f"out-{workers}-{number}"
+                found.append(
+                    run_once([
+                        engine, "run", str(root / "mapping.json"), str(root / "in"),
+                        "--output", str(output), "--workers", str(workers),
+                    ])
+                )  # fmt: skip
+    results = []
+    for workers, found in seen.items():
+        seconds = statistics.median(each[0] for each in found)
+        results.append(
+            {
+                "what": f"engine run, {files} files, {size / 1e6:.0f} MB, {workers} workers",
+                "seconds": seconds,
+                "rows_s": rows / seconds,
+                "mb_s": size / seconds / 1e6,
+                "peak_mb": max(each[1] for each in found),
+            }
+        )
+    return results

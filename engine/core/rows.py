@@ -1,0 +1,63 @@
+"""Where the rows of a chunk stand in its bytes. Worked out only for chunks in which a row must be named."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import NamedTuple
+
+from engine.core.framing import Dialect, records
+
+__all__ = ["RowIndex", "Source"]
+
+
+class Source(NamedTuple):
+    """Where a row stands: its line in the chunk from 0, and its exact text without the line end."""
+
+    line: int
+    raw: bytes
+
+
+class RowIndex:
+    """The ``rows`` rows of ``data``, by ordinal from 0; blank rows are not rows.
+
+    Where no record spans lines, lines are records, and finding them is fast. That is so exactly when there are as many
+    non-blank lines as rows: a record that spans lines would make them more.
+    """
+
+    def __init__(self, data: bytes, dialect: Dialect, rows: int) -> None:
+        self._starts: list[int] | None = None  # of the rows, where lines are not rows
+        if b"\r" not in data or data.count(b"\r") == data.count(b"\r\n"):
+            lines = data.split(b"\n")
+            blank = lines.count(b"") + lines.count(b"\r")
+            if len(lines) - blank == rows:
+                self._data = data
+                self._lines = lines
+                trailing = not lines[-1]  # what split gives after a last line end
+                self._places: range | list[int] = (
+                    range(rows)
+                    if blank == trailing
+                    else [place for place, line in enumerate(lines) if line not in (b"", b"\r")]
+                )
+                return
+        every = list(records(data, dialect))
+        ends = [record.start for record in every[1:]] + [len(data)]
+        spans = [(record, end) for record, end in zip(every, ends, strict=True) if record.cells]
+        self._starts = [record.start for record, _ in spans]
+        self._sources = [Source(record.line, _without_line_end(data[record.start : end])) for record, end in spans]
+
+    def source(self, ordinal: int) -> Source:
+        """The row's line and text."""
+        if self._starts is not None:
+            return self._sources[ordinal]
+        line = self._places[ordinal]
+        return Source(line, self._lines[line].removesuffix(b"\r"))
+
+    def ordinal_at(self, offset: int) -> int:
+        """The row that the byte at ``offset`` is part of."""
+        if self._starts is not None:
+            return bisect_right(self._starts, offset) - 1
+        return bisect_right(self._places, self._data.count(b"\n", 0, offset)) - 1
+
+
+def _without_line_end(raw: bytes) -> bytes:
+    return raw.removesuffix(b"\n").removesuffix(b"\r")
