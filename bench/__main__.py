@@ -9,25 +9,29 @@ from typing import Any
 from bench.core import measure_core
 from bench.machine import describe
 from bench.run import measure_run
+from bench.stream import measure_stream
 from engine.codec import encode_json
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", choices=["core", "run"], help="leave the other out")
+    parser.add_argument("--only", choices=["core", "run", "stream"], help="leave the others out")
     parser.add_argument("--runs", type=int, default=5, help="runs per contender; the median counts (default 5)")
     parser.add_argument("--rows", type=int, default=100_000, help="rows of the core's files (default 100000)")
     parser.add_argument("--mb", type=int, default=256, help="megabytes of engine run's files together (default 256)")
+    parser.add_argument("--stream-mb", type=int, default=100, help="megabytes of the file through S3 (default 100)")
     parser.add_argument("--json", type=Path, help="write machine and results to this file")
     options = parser.parse_args()
     machine = describe()
     print(f"{machine['cpu']}, {machine['cpus']} CPUs, load {machine['load']:.1f}; Python {machine['python']}, "
           f"GIL {'on' if machine['gil'] else 'off'}")  # fmt: skip
     results: list[dict[str, Any]] = []
-    if options.only != "run":
+    if options.only in (None, "core"):
         results += measure_core(options.rows, options.runs)
-    if options.only != "core":
+    if options.only in (None, "run"):
         results += measure_run(options.mb, 8, options.runs)
+    if options.only in (None, "stream"):
+        results += measure_stream(options.stream_mb, 2)
     for result in results:
         figures = ", ".join(f"{key} {value:,.2f}" for key, value in result.items() if key != "what")
         print(f"{result['what']:45} {figures}")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ from engine.codec import encode_json
 __all__ = ["measure_run", "run_once"]
 
 
-def run_once(command: list[str]) -> tuple[float, float]:
-    """Seconds, and peak memory in MB of the process, or of its largest child."""
+def run_once(command: list[str], env: Mapping[str, str] | None = None) -> tuple[float, float]:
+    """Seconds, and the peak memory in MB of the process."""
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)

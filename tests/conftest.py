@@ -6,9 +6,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.moto import LOCAL_AWS_ENV, Aws, moto_server
+
+# Time limits of examples would fail on a busy machine; what hangs is ended by the test's own time limit.
+hypothesis.settings.register_profile(
+    "engine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("engine")
 
 
 @pytest.fixture(scope="session", autouse=True)

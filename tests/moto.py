@@ -53,6 +53,13 @@ class Aws:
         finally:
             client.close()
 
+    def delete(self, bucket: str, key: str) -> None:
+        client = self.server.client("s3")
+        try:
+            client.delete_object(Bucket=bucket, Key=key)
+        finally:
+            client.close()
+
     def open_uploads(self, bucket: str) -> list[str]:
         """Keys of the multipart uploads that are neither completed nor aborted."""
         client = self.server.client("s3")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.memory import CONVERT, PROCESS, WAITING, WORKER, memory_bound
@@ -41,6 +41,7 @@ def test_processes_pay_for_their_interpreters() -> None:
     assert processes.usual - threads.usual == processes.longest - threads.longest == 3 * PROCESS
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 @given(sizes, some, some, st.sampled_from(["workers", "pipelines", *DEFAULT]))
 def test_more_of_anything_never_needs_less(sizes: Sizes, workers: int, pipelines: int, name: str) -> None:
     """The bound grows with every one of its inputs, and long rows never need less than usual ones."""

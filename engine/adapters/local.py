@@ -104,7 +104,9 @@ class LocalStore:
         with local_files.errors(path, key, "write"):
             local_files.make_folders(self._staging / upload_id, durable=False)
             (self._staging / upload_id / _KEY).write_bytes(key_order(key))
-            handle = os.open(self._staging / upload_id / _DATA, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC)
+            handle = os.open(
+                self._staging / upload_id / _DATA, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666
+            )
         return _LocalUpload(self, key, upload_id, handle)
 
     async def complete(self, upload: PendingUpload) -> ObjectInfo:

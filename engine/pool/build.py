@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import importlib.util
 import math
 import os
 import pkgutil
@@ -82,8 +83,8 @@ class GilReport:
 def import_all(modules: Iterable[str] | None = None) -> GilReport:
     """Imports ``modules`` and says what that did to the GIL.
 
-    Without ``modules``: every module of the engine, and every distribution the engine depends on, so that what would
-    be imported only later is known now.
+    Without ``modules``: every module of the engine, and every distribution that the engine requires under its own name,
+    so that what would be imported only later is known now.
 
     Raises:
         ImportError: from a module that cannot be imported.
@@ -137,21 +138,14 @@ def _everything() -> Iterator[str]:
         required = importlib.metadata.requires("engine") or []
     except importlib.metadata.PackageNotFoundError:
         required = []  # run from a checkout that is not installed: the engine's own imports have to do
-    installed: dict[str, list[str]] = {}
-    for module, distributions in importlib.metadata.packages_distributions().items():
-        for distribution in distributions:
-            installed.setdefault(_normal(distribution), []).append(module)
     for requirement in required:
-        name = re.match(r"[A-Za-z0-9._-]+", requirement)
-        if name is not None and "extra ==" not in requirement:
-            yield from (module for module in installed.get(_normal(name[0]), []) if module.isidentifier())
+        name = re.match(r"[A-Za-z0-9_-]+", requirement)
+        module = name[0].replace("-", "_").lower() if name is not None else ""
+        if importlib.util.find_spec(module) is not None:  # extras may be missing here
+            yield module
     for info in pkgutil.walk_packages(engine.__path__, "engine."):
         if not info.name.endswith(".__main__"):
             yield info.name
-
-
-def _normal(distribution: str) -> str:
-    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +171,9 @@ def choose_executor(wanted: str, gil: GilReport | None = None) -> ExecutorChoice
         valid = ["auto", "threads", "processes"]
         what = f"{wanted!r} is none of {', '.join(valid)}{nearest(wanted, valid)}"
         raise ConfigError([Problem("pool.executor", what)])
-    gil = gil if gil is not None else import_all()
     if wanted == "processes":
         return ExecutorChoice("processes", "asked for")
+    gil = gil if gil is not None else import_all()
     if wanted == "threads":
         if gil.after:
             return ExecutorChoice(

@@ -87,8 +87,9 @@ class ProcessLink:
                 self._events.ready()
             case ("stuck", how):
                 self._events.stuck(how)
-            case ("ended", how):
-                self._last_words = how
+            case ("ended", words):
+                self._last_words = words
+                self._channel.close()  # which lets the process go
 
     def _lost(self) -> None:
         self._reaping = asyncio.create_task(self._reap())
@@ -174,9 +175,11 @@ class _Child:
         self.worker.close()  # the coordinator is gone
 
     async def last_words(self, error: BaseException | None) -> None:
-        if error is not None:
-            self.channel.send(("ended", how(error)))
-        self.channel.close()
+        """Says how the worker ended and waits until that has been read.
+
+        Would this end close first, a frame on its way to us would break the channel, and with it what we said.
+        """
+        self.channel.send(("ended", how(error)))
         await self.channel.closed.wait()
 
 

@@ -190,7 +190,7 @@ async def test_cancel_returns_after_the_abort(executor: Executor, tmp_path: Path
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_cancellation_at_any_moment_leaves_no_upload(executor: Executor, seed: int, tmp_path: Path) -> None:
-    """Of many files cancelled at random turns of the loop, each is either finished or aborted, never both or neither."""
+    """Of many files cancelled at random turns of the loop, each is either finished or aborted, never both."""
     random = Random(seed)
     names = [f"f{n}" for n in range(60)]
     async with open_pool(executor, 2, 3, Scripted()) as pool:

@@ -10,6 +10,7 @@ from typing import Protocol
 from aiobotocore.credentials import AioCredentialResolver, AioCredentials, AioDeferredRefreshableCredentials
 from aiobotocore.session import AioSession
 from botocore.credentials import CredentialProvider, ReadOnlyCredentials
+from botocore.exceptions import ProfileNotFound
 
 from engine.errors import AccessDenied
 from engine.ports import Credentials
@@ -63,7 +64,10 @@ async def identity(credentials: Credentials, assume: AssumeRole) -> Identity:
     if credentials.role_arn is not None:
         return AioDeferredRefreshableCredentials(functools.partial(assume, credentials), method="assume-role")
     if credentials.profile is not None:
-        resolver = AioSession(profile=credentials.profile).get_component("credential_provider")
+        try:
+            resolver = AioSession(profile=credentials.profile).get_component("credential_provider")
+        except ProfileNotFound as error:
+            raise AccessDenied(f"there is no profile {credentials.profile!r} on this machine") from error
         for name in _NOT_OF_A_PROFILE:
             resolver.remove(name)
         found: Identity | None = await resolver.load_credentials()

@@ -6,6 +6,7 @@ is the fairer stand-in for a network service anyway.
 
 from __future__ import annotations
 
+import functools
 import http.client
 import os
 import re
@@ -39,7 +40,7 @@ _LISTENING = re.compile(rb"Running on http://127\.0\.0\.1:(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Moto:
-    """A running server. Its methods block: call them before a loop runs, or from a thread."""
+    """A running server. Its methods block: call them before a loop runs, or from a thread; from one at a time."""
 
     endpoint_url: str
     pid: int
@@ -48,9 +49,8 @@ class Moto:
     def client(self, service: str) -> Any:
         """A plain (synchronous) botocore client for this server; close it after use."""
         from botocore.config import Config
-        from botocore.session import Session
 
-        return Session().create_client(
+        return _session().create_client(
             service,
             region_name=REGION,
             endpoint_url=self.endpoint_url,
@@ -76,6 +76,14 @@ class Moto:
             client.close()
         url: str = made["QueueUrl"]
         return url
+
+
+@functools.cache
+def _session() -> Any:
+    """One session a process: it reads the SDK's service descriptions only once."""
+    from botocore.session import Session
+
+    return Session()
 
 
 def find_moto_server() -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import io
 from collections.abc import AsyncIterator
@@ -69,30 +71,36 @@ class S3Store:
             return b"".join([piece async for piece in reader])
 
     async def put(self, key: str, body: bytes, *, only_if_absent: bool = False) -> str | None:
+        """As the port says. With ``only_if_absent``, an object of the very same bytes counts as ours: when an answer
+        is lost below us and the request sent again, nothing tells whose put it was."""
         condition = {"IfNoneMatch": "*"} if only_if_absent else {}
         try:
             done = await self._request("put_object", Key=key, Body=io.BytesIO(body), **condition)
         except SDK_ERRORS as error:
-            if only_if_absent and error_code(error) in {"PreconditionFailed", "412"}:
-                return await self._put_before(key, body, error)
+            if only_if_absent and error_code(error) == "PreconditionFailed":
+                return await self._etag_if_same(key, body)
             raise self._translated(error, key, "write") from error
         etag: str = done["ETag"].strip('"')
         return etag
 
-    async def _put_before(self, key: str, body: bytes, error: BaseException) -> str | None:
-        """The object exists. Where the SDK had to try again it may be ours: the answer to an earlier try was lost."""
-        tries = getattr(error, "response", {}).get("ResponseMetadata", {}).get("RetryAttempts", 0)
-        if tries:
-            async with self.read(key) as reader:
-                if b"".join([piece async for piece in reader]) == body:
-                    return reader.info.etag
+    async def _etag_if_same(self, key: str, body: bytes) -> str | None:
+        async with self.read(key) as reader:
+            if reader.info.size == len(body) and b"".join([piece async for piece in reader]) == body:
+                return reader.info.etag
         return None
 
     async def delete(self, key: str) -> None:
         await self.call("delete_object", key, "write")
 
     async def begin(self, key: str) -> Upload:
-        begun = await self.call("create_multipart_upload", key, "write")
+        creating = asyncio.create_task(self.call("create_multipart_upload", key, "write"))
+        try:
+            begun = await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            # The request may have been applied already, and an upload whose id nobody knows stays open for ever.
+            with contextlib.suppress(EngineError):
+                await self.abort(PendingUpload(key, (await creating)["UploadId"], ()))
+            raise
         return S3Upload(self, key, begun["UploadId"], self.settings.part_bytes)
 
     async def upload_part(self, key: str, upload_id: str, number: int, body: io.BytesIO, size: int) -> Part:

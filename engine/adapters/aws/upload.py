@@ -18,15 +18,24 @@ _PARTS_A_SIZE = 1000
 
 
 def part_size(number: int, first: int) -> int:
-    """Bytes of part ``number`` (from 1): doubles every thousand parts, so that S3's limit of 10,000 parts is beyond
-    its limit of 5 TiB an object."""
+    """Bytes of part ``number`` (from 1): doubles every thousand parts, so that S3's limit of 10,000 parts is not met
+    below 7.8 TiB (for the default first size of 8 MiB)."""
     return first << ((number - 1) // _PARTS_A_SIZE)
+
+
+class Body(io.BytesIO):
+    """A part as a request's body. The HTTP library asks for the buffer only to learn its length, for which a plain
+    ``BytesIO`` over ``bytes`` would copy all of it."""
+
+    def getbuffer(self) -> memoryview:
+        return memoryview(self.getvalue())  # the very bytes it was made of
 
 
 class S3Upload:
     """An :class:`~engine.ports.Upload`. Holds at most two parts, and what a single ``write`` was given.
 
-    Bytes are copied once, into the part that fills; that buffer is the request's body.
+    Bytes are copied once, when a part is full. (*Measured* on CPython 3.13t: a buffer that grows instead costs 2 ms a
+    MiB, because growing it moves it.)
     """
 
     def __init__(self, store: S3Store, key: str, upload_id: str, part_bytes: int) -> None:
@@ -35,8 +44,8 @@ class S3Upload:
         self._upload_id = upload_id
         self._part_bytes = part_bytes
         self._parts: list[Part] = []
-        self._filling = io.BytesIO()
-        self._filled = 0
+        self._filling: list[memoryview] = []
+        self._filled = 0  # bytes of _filling
         self._sending: asyncio.Task[Part] | None = None
         self.most_buffered = 0  # the most bytes ever held, for tests and for tuning
 
@@ -44,9 +53,10 @@ class S3Upload:
         """Takes ``data``; waits while a full part cannot be sent because the one before it is still on its way."""
         rest = memoryview(data)
         while rest:
-            room = part_size(self._number, self._part_bytes) - self._filled
-            self._filled += self._filling.write(rest[:room])
-            rest = rest[room:]
+            taken = rest[: part_size(self._number, self._part_bytes) - self._filled]
+            rest = rest[len(taken) :]
+            self._filling.append(taken)
+            self._filled += len(taken)
             self.most_buffered = max(self.most_buffered, self._filled + self._in_flight)
             if self._filled == part_size(self._number, self._part_bytes):
                 await self._send()
@@ -66,7 +76,7 @@ class S3Upload:
             await asyncio.wait([sending])
             with contextlib.suppress(asyncio.CancelledError):
                 sending.exception()
-        self._filling = io.BytesIO()
+        self._filling.clear()
         self._filled = 0
         await self._store.abort(PendingUpload(self._key, self._upload_id, ()))
 
@@ -81,9 +91,9 @@ class S3Upload:
 
     async def _send(self) -> None:
         await self._sent()
-        body, size, number = self._filling, self._filled, self._number
-        self._filling, self._filled = io.BytesIO(), 0
-        body.seek(0)
+        body, size, number = Body(b"".join(self._filling)), self._filled, self._number
+        self._filling.clear()
+        self._filled = 0
         self._sending = asyncio.create_task(
             self._store.upload_part(self._key, self._upload_id, number, body, size), name=f"part {number}: {self._key}"
         )

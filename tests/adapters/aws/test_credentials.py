@@ -48,7 +48,7 @@ def tenants(aws_environment: None, tmp_path_factory: pytest.TempPathFactory) -> 
             put(server, name)
         iam = server.client("iam")
         keys = {name: make_user(iam, name, allow(name)) for name in ("acme", "bolt")}
-        ours = make_user(iam, "ours", allow("ours") + [{"Effect": "Allow", "Action": "sts:*", "Resource": "*"}])
+        ours = make_user(iam, "ours", [*allow("ours"), {"Effect": "Allow", "Action": "sts:*", "Resource": "*"}])
         trust = {
             "Version": "2012-10-17",
             "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],

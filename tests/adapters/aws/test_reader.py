@@ -56,7 +56,7 @@ async def test_resumes_at_the_byte_where_it_was_cut(aws: Aws, bucket: str, how: 
         assert await read(store) == BODY
         assert proxy.connections == 2
         if how == "close" and cut > HEADERS:
-            assert sum(proxy.answered) < SIZE + 2 * HEADERS  # only what was missing came again
+            assert proxy.answered < SIZE + 2 * HEADERS  # only what was missing came again
 
 
 async def test_survives_many_cuts(aws: Aws, bucket: str) -> None:
@@ -117,23 +117,21 @@ async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 async def test_replaced_between_two_connections(aws: Aws, bucket: str) -> None:
     """An object replaced by one of the same size while the connection is down is never spliced."""
-    async with bad_bucket(aws, bucket, Fault(HEADERS + 100_000)) as (store, _):
-        async with store.read("a.csv") as reader:
-            await anext(reader)
-            await store.put("a.csv", bytes(SIZE))
-            with pytest.raises(SourceChanged) as raised:
-                await rest(reader)
+    async with bad_bucket(aws, bucket, Fault(HEADERS + 100_000)) as (store, _), store.read("a.csv") as reader:
+        await anext(reader)
+        await store.put("a.csv", bytes(SIZE))
+        with pytest.raises(SourceChanged) as raised:
+            await rest(reader)
     assert raised.value.file == "a.csv"
 
 
 async def test_deleted_between_two_connections(aws: Aws, bucket: str) -> None:
     """An object deleted while the connection is down is reported missing."""
-    async with bad_bucket(aws, bucket, Fault(HEADERS + 100_000)) as (store, _):
-        async with store.read("a.csv") as reader:
-            await anext(reader)
-            await store.delete("a.csv")
-            with pytest.raises(SourceMissing):
-                await rest(reader)
+    async with bad_bucket(aws, bucket, Fault(HEADERS + 100_000)) as (store, _), store.read("a.csv") as reader:
+        await anext(reader)
+        await store.delete("a.csv")
+        with pytest.raises(SourceMissing):
+            await rest(reader)
 
 
 async def test_version_is_kept_across_connections(aws: Aws, bucket: str) -> None:

@@ -48,12 +48,13 @@ async def write_all(upload: S3Upload, chunks: int) -> None:
 
 
 def test_ten_thousand_parts_are_never_reached() -> None:
-    """With the smallest parts that S3 takes, its largest object fits into fewer parts than it allows, each allowed."""
-    sizes = [part_size(number, PART) for number in range(1, 10_000)]
+    """By default, an object of 5 TiB fits into fewer parts than S3 allows, each as small and as large as it allows."""
+    first = StoreSettings().part_bytes
+    sizes = [part_size(number, first) for number in range(1, 10_000)]
     assert sum(sizes) >= 5 * 1024**4
+    assert min(sizes) >= 5 * 1024**2
     assert max(sizes) <= 5 * 1024**3
-    assert sizes[:1000] == [PART] * 1000
-    assert sizes[1000] == 2 * PART
+    assert sizes[999:1001] == [first, 2 * first]
 
 
 async def test_parts_and_memory_are_bounded(aws: Aws, bucket: str) -> None:
@@ -128,8 +129,7 @@ async def test_a_part_is_sent_again(aws: Aws, bucket: str) -> None:
 
 async def test_failed_part_reaches_the_writer(aws: Aws, bucket: str) -> None:
     """A part that cannot be sent fails the upload with a transient error; the abort still works."""
-    bad = Fault(PART // 2, "reset", "request")
-    async with store_behind(aws, bucket, bad, bad, bad) as (store, _):
+    async with store_behind(aws, bucket, *[Fault(PART // 2, "reset", "request")] * 20) as (store, _):
         upload = await begin(store, "a")
         with pytest.raises(TransientError):
             await write_all(upload, 12)
@@ -146,7 +146,9 @@ async def test_lost_answer_to_complete(aws: Aws, bucket: str) -> None:
     async with store_behind(aws, bucket, Fault(0)) as (store, proxy):
         info = await store.complete(pending)
         assert proxy.connections > 1
-        assert info == await store.head("a")
+        found = await store.head("a")
+        assert found is not None
+        assert (info.size, info.etag) == (found.size, found.etag) == (5, found.etag)
     assert aws.objects(bucket) == {"a": b"bytes"}
 
 
@@ -191,3 +193,16 @@ async def test_missing_destination(aws: Aws) -> None:
         ):
             with pytest.raises(DestinationMissing, match="s3://no-such-bucket"):
                 await writing
+
+
+async def test_cancelled_before_the_upload_is_known(aws: Aws, bucket: str) -> None:
+    """Cancelled while the answer to CreateMultipartUpload is on its way, the upload it began is discarded."""
+    async with store_behind(aws, bucket, Fault(1, "hold")) as (store, proxy):
+        beginning = asyncio.create_task(begin(store, "late"))
+        await proxy.held.wait()
+        assert aws.open_uploads(bucket) == ["late"]
+        beginning.cancel()
+        proxy.release.set()
+        await asyncio.wait([beginning])
+        assert beginning.cancelled()
+    assert aws.open_uploads(bucket) == []

@@ -1,0 +1,32 @@
+"""The ``engine`` command: the composition root, the only place that picks adapters.
+
+Importing this costs next to nothing, and so does building the parser: a command's module imports what it needs when it
+runs. ``engine --version`` and ``engine --help`` load neither Arrow nor an SDK nor pydantic.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command line.
+
+    Args:
+        arguments: those after the program's name; ``sys.argv[1:]`` unless given.
+
+    Returns:
+        The exit status: 0 done, 1 a batch failed, 2 wrong usage, configuration or mapping, 128 + n ended by signal n.
+    """
+    from engine.cli.app import dispatch
+
+    status = dispatch(sys.argv[1:] if arguments is None else list(arguments))
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read us has left; nothing may be written at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status

@@ -1,0 +1,64 @@
+"""``engine doctor``: what this installation is and how it would run."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from typing import TYPE_CHECKING
+
+from engine.cli.common import PoolFlags, configure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.config import Settings
+
+__all__ = ["doctor"]
+
+_PACKAGES = ("aiobotocore", "aiohttp", "msgspec", "pyarrow", "pydantic", "pydantic-core", "regex", "structlog", "yarl")
+
+
+def doctor(*, flags: PoolFlags | None = None) -> int:
+    """Show what build this is, whether the GIL is off and stays off, the executor, N, M, memory and versions."""
+    settings, _ = configure(flags)
+    for name, value in _findings(settings):
+        sys.stdout.write(f"{name:<13} {value}\n")
+    return 0
+
+
+def _findings(settings: Settings) -> Iterator[tuple[str, str]]:
+    from engine.cli.wiring import bound_of
+    from engine.codec import BACKENDS
+    from engine.pool.build import build_name, choose_executor, cpus, import_all, is_free_threaded, memory_limit
+    from engine.progress import size
+
+    gil = import_all()
+    choice = choose_executor(settings.pool.executor, gil)
+    found = cpus()
+    pool = settings.pool
+    yield "engine", importlib.metadata.version("engine")
+    yield "build", f"{build_name()}, {'free-threaded' if is_free_threaded() else 'with the GIL'}"
+    yield "compiler", f"{sys.version.partition('[')[2].rstrip(']')}, {sys.platform}"
+    change = f" (switched on by {gil.culprit})" if gil.culprit else ""
+    yield "GIL", f"{_on(gil.before)} before imports, {_on(gil.after)} after {gil.modules} modules{change}"
+    yield "executor", f"{choice.executor}: {choice.reason}"
+    if choice.warning:
+        yield "warning", choice.warning
+    yield "workers", f"N = {pool.workers or found} ({'configured' if pool.workers else 'CPUs this container may use'})"
+    yield "pipelines", f"M = {pool.pipelines} files at once on each worker"
+    yield "CPUs", f"{found} usable"
+    limit = settings.limits.memory_bytes or memory_limit()
+    bound = bound_of(settings, choice)
+    fits = "" if bound.usual <= limit else ": MORE THAN THE LIMIT; lower pool.pipelines or pool.workers"
+    yield "memory", f"at most {size(bound.usual)} of the {size(limit)} there are{fits}"
+    yield "", f"at most {size(bound.longest)} if every pipeline held a row of {size(settings.limits.row_bytes)} at once"
+    yield "JSON", "msgspec" if "msgspec" in BACKENDS else "pydantic-core (msgspec is not installed)"
+    for package in _PACKAGES:
+        try:
+            yield package, importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            yield package, "not installed"
+
+
+def _on(gil: bool) -> str:
+    return "on" if gil else "off"

@@ -1,0 +1,106 @@
+"""Picks the adapters: which stores, queue, mappings and pool the commands work with."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from engine.adapters.mappings import mapping_store
+from engine.adapters.settings import StoreSettings
+from engine.adapters.stores import StoresFactory
+from engine.config import Settings
+from engine.core.reader import CHUNK_BYTES
+from engine.memory import MemoryBound, memory_bound
+from engine.pool.build import ExecutorChoice, GilReport, choose_executor, cpus, is_free_threaded
+from engine.pool.open import Pool, open_pool
+from engine.ports import MappingStore, Queue, Stores
+
+__all__ = [
+    "Runtime",
+    "bound_of",
+    "executor_choice",
+    "mappings",
+    "open_queue",
+    "open_runtime",
+    "store_settings",
+    "worker_count",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What batches run on: workers, and the calling loop's own stores."""
+
+    pool: Pool
+    stores: Stores
+    choice: ExecutorChoice
+
+
+@asynccontextmanager
+async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
+    """Starts the pool and opens the loop's stores; ends both when the body is left.
+
+    Raises:
+        EngineError: a worker could not be started.
+    """
+    choice = executor_choice(settings)
+    factory = StoresFactory(store_settings(settings))
+    async with open_pool(choice.executor, worker_count(settings), settings.pool.pipelines, factory) as pool:
+        stores = factory()
+        try:
+            yield Runtime(pool, stores, choice)
+        finally:
+            await stores.aclose()
+
+
+def executor_choice(settings: Settings) -> ExecutorChoice:
+    """Threads or processes. Only a free-threaded build has to import everything first to know."""
+    return choose_executor(settings.pool.executor, None if is_free_threaded() else GilReport(False, True, True))
+
+
+def worker_count(settings: Settings) -> int:
+    """N: as configured, or the CPUs this container may use."""
+    return settings.pool.workers or cpus()
+
+
+def bound_of(settings: Settings, choice: ExecutorChoice) -> MemoryBound:
+    """How much memory this configuration needs at most."""
+    return memory_bound(
+        choice.executor,
+        workers=worker_count(settings),
+        pipelines=settings.pool.pipelines,
+        read_bytes=settings.source.read_bytes,
+        chunk_bytes=CHUNK_BYTES,
+        part_bytes=settings.destination.part_bytes,
+        row_bytes=settings.limits.row_bytes,
+    )
+
+
+def store_settings(settings: Settings) -> StoreSettings:
+    """What the configuration says about reading and writing objects."""
+    source = settings.source
+    return StoreSettings(
+        read_bytes=source.read_bytes,
+        connect_timeout_s=source.connect_timeout_s,
+        read_timeout_s=source.read_timeout_s,
+        min_bytes_per_s=source.min_bytes_per_s,
+        attempts=source.attempts,
+        part_bytes=settings.destination.part_bytes,
+    )
+
+
+async def open_queue(settings: Settings) -> Queue:
+    """A queue client for the calling loop, with the engine's own credentials."""
+    from engine.adapters.aws.sqs import QueueSettings, SqsQueue
+
+    queue = settings.queue
+    return SqsQueue(QueueSettings(queue.url, queue.region, queue.endpoint_url or None))
+
+
+def mappings(settings: Settings, stores: Stores) -> MappingStore:
+    """Where mappings are looked up; a bucket is reached as the destination is."""
+    destination = settings.destination
+    return mapping_store(
+        settings.mappings.store, stores, region=destination.region, endpoint_url=destination.endpoint_url or None
+    )

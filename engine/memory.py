@@ -1,0 +1,90 @@
+"""How much memory the engine needs at most, as a formula of its configuration.
+
+With N workers, M pipelines each, and ``held`` the source text that one pipeline holds before it is converted::
+
+    bound    = process x PROCESS + N x worker
+
+    process  = 1 for threads; 1 + N for processes: the coordinator, and each worker has an interpreter of its own
+    worker   = WORKER + CONVERT x held + M x pipeline
+    pipeline = 3 x read_bytes + WAITING x held + 4 x part
+    held     = max(chunk, 2 x record) + read_bytes
+
+``PROCESS``
+    an interpreter with everything imported, the coordinator's own clients, and what the allocator keeps.
+``WORKER``
+    an event loop, its stack, its session and S3 clients, its compiled plans, the allocator's per-thread reserves.
+``held``
+    pieces are gathered until there is a chunk. A record longer than a chunk is gathered until it ends, and looked at
+    again only when twice as much has come, so up to twice its length is held; the piece that completes it comes on top.
+``CONVERT x held``
+    what converting takes beside the text itself: columns, masks, typed values, Python's view of JSON cells, output.
+    Converting never waits, so a worker does it for one pipeline at a time, and the term counts once a worker.
+``WAITING x held``
+    what a pipeline keeps while it waits for the network between two conversions: the text gathered, the parsed
+    columns, and the output on its way into a part.
+``3 x read_bytes``
+    the piece just read, the next one arriving, and the connection's own buffers.
+``4 x part``
+    for the data and for the rejects, one part being filled and one on its way. ``part`` is ``part_bytes``, which holds
+    for an upload's first thousand parts and doubles with each thousand after it, so that 10,000 are never reached.
+
+``record`` is what tells the two figures apart: 0 for files whose rows are much shorter than a chunk, ``row_bytes`` when
+every pipeline holds the longest row there may be, all at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.pool.build import Executor
+
+__all__ = ["CONVERT", "PROCESS", "WAITING", "WORKER", "MemoryBound", "memory_bound"]
+
+_MIB = 1 << 20
+
+PROCESS = 160 * _MIB  # measured: 128 MiB free-threaded, 117 MiB with the GIL, all imported and two clients open
+WORKER = 48 * _MIB  # measured: 17 MiB for a second session and its S3 client; the rest is stack and allocator
+CONVERT = 24  # measured: 24 bytes a byte between chunks of 1 and 4 MiB of activity data, 15 between 4 and 16 MiB
+WAITING = 4  # by construction: pieces, joined text, columns, output
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryBound:
+    """In bytes of resident memory, all processes together.
+
+    Attributes:
+        usual: for files whose rows are much shorter than a chunk.
+        longest: when every pipeline holds a row of ``row_bytes`` at the same moment.
+    """
+
+    usual: int
+    longest: int
+
+
+def memory_bound(
+    executor: Executor,
+    *,
+    workers: int,
+    pipelines: int,
+    read_bytes: int,
+    chunk_bytes: int,
+    part_bytes: int,
+    row_bytes: int,
+) -> MemoryBound:
+    """The bound for a configuration; this module's text explains every term.
+
+    Args:
+        executor: ``threads`` share one interpreter, ``processes`` have one each.
+        workers: N.
+        pipelines: M, files at once per worker.
+        read_bytes, chunk_bytes, part_bytes, row_bytes: sizes in bytes, as configured.
+    """
+
+    def bound(record: int) -> int:
+        held = max(chunk_bytes, 2 * record) + read_bytes
+        pipeline = 3 * read_bytes + WAITING * held + 4 * part_bytes
+        worker = WORKER + CONVERT * held + pipelines * pipeline
+        processes = 1 + (workers if executor == "processes" else 0)
+        return processes * PROCESS + workers * worker
+
+    return MemoryBound(usual=bound(0), longest=bound(row_bytes))

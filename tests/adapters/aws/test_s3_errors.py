@@ -1,0 +1,80 @@
+"""What S3 refuses, by class and by name."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from engine.adapters.stores import StoresFactory
+from engine.errors import EngineError, SourceMissing
+from engine.ports import LocalLocation, Stores
+from tests.adapters.conftest import SETTINGS
+from tests.moto import Aws
+
+
+async def test_missing_bucket(aws: Aws, stores: Stores) -> None:
+    """A missing source bucket is missing, is named, and is told from a missing key."""
+    store = await stores.open(aws.location("no-such-bucket"))
+    with pytest.raises(SourceMissing, match=r"no such bucket: s3://no-such-bucket$") as raised:
+        await store.get("a.csv")
+    assert raised.value.file == "a.csv"
+    with pytest.raises(SourceMissing, match="no such bucket"):
+        await anext(aiter(store.list("")))
+    assert await store.head("a.csv") is None
+
+
+async def test_missing_key(aws: Aws, bucket: str, stores: Stores) -> None:
+    """A missing key is named with its bucket."""
+    store = await stores.open(aws.location(bucket))
+    with pytest.raises(SourceMissing, match=f"no such object: s3://{bucket}/in/a.csv"):
+        await store.get("in/a.csv")
+
+
+async def test_delete_marker(aws: Aws, bucket: str, stores: Stores) -> None:
+    """A deleted object of a versioned bucket is missing; its older version can still be read."""
+    client = aws.server.client("s3")
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    version = client.put_object(Bucket=bucket, Key="a", Body=b"old")["VersionId"]
+    client.delete_object(Bucket=bucket, Key="a")
+    client.close()
+    store = await stores.open(aws.location(bucket))
+    with pytest.raises(SourceMissing):
+        await store.get("a")
+    async with store.read("a", version_id=version) as reader:
+        assert [piece async for piece in reader] == [b"old"]
+
+
+async def test_impossible_bucket_name(aws: Aws, stores: Stores) -> None:
+    """A name that no bucket can have is an engine error, not one of the SDK."""
+    store = await stores.open(aws.location("Not A Bucket!"))
+    with pytest.raises(EngineError):
+        await store.get("a")
+
+
+async def test_pages(aws: Aws, bucket: str, stores: Stores) -> None:
+    """A listing goes on over pages: more keys than one answer holds."""
+    names = [f"k/{number:04}" for number in range(1005)]
+    client = aws.server.client("s3")
+    for name in names:
+        client.put_object(Bucket=bucket, Key=name)
+    client.close()
+    store = await stores.open(aws.location(bucket))
+    assert [info.key async for info in store.list("k/")] == names
+
+
+async def test_factory_crosses_processes(aws: Aws, bucket: str) -> None:
+    """A factory that was pickled makes stores that work, and closing them twice is harmless."""
+    aws.put(bucket, "a", b"x")
+    opened = pickle.loads(pickle.dumps(StoresFactory(SETTINGS)))()
+    store = await opened.open(aws.location(bucket))
+    assert await store.get("a") == b"x"
+    await opened.aclose()
+    await opened.aclose()
+
+
+async def test_local_needs_no_sdk(tmp_path: object) -> None:
+    """Stores that only ever open folders can be closed without a client having been made."""
+    opened = StoresFactory(SETTINGS)()
+    await opened.open(LocalLocation(str(tmp_path)))
+    await opened.aclose()

@@ -1,0 +1,65 @@
+"""Runs the real ``engine`` command of the environment under test, as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+__all__ = ["ENGINE", "MAPPING", "engine", "started", "write_mapping"]
+
+ENGINE = Path(sys.executable).with_name("engine")
+
+MAPPING: dict[str, Any] = {
+    "version": 1,
+    "id": "people",
+    "fields": [{"name": "id", "type": "int", "required": True}, {"name": "name", "type": "string"}],
+}
+
+
+def environment(**variables: str) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ENGINE_")}
+    return {**inherited, "PYTHONWARNINGS": "error", **variables}
+
+
+def engine(
+    *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, stdin: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """One command, to its end."""
+    return subprocess.run(
+        [ENGINE, *arguments],
+        cwd=cwd,
+        env=environment(**(env or {})),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@contextmanager
+def started(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    """A command that is still running; killed when the block is left, if it has not ended."""
+    with subprocess.Popen(
+        [ENGINE, *arguments],
+        cwd=cwd,
+        env=environment(**(env or {})),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def write_mapping(folder: Path, **changes: Any) -> Path:
+    path = folder / "people.json"
+    path.write_text(json.dumps({**MAPPING, **changes}))
+    return path

@@ -1,0 +1,108 @@
+"""A client, us, and a queue between: what a whole job needs, over a real HTTP stand-in."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.data import activity_mapping
+from tests.cli.command import ENGINE, environment
+from tests.moto import Aws
+
+__all__ = ["Site"]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Buckets and a queue of their own, and a folder for mappings and messages."""
+
+    aws: Aws
+    folder: Path
+    source: str
+    destination: str
+    queue: str
+
+    @classmethod
+    def make(cls, aws: Aws, folder: Path) -> Site:
+        (folder / "mappings").mkdir()
+        (folder / "mappings" / "activity.json").write_text(json.dumps(activity_mapping()))
+        return cls(aws, folder, aws.bucket("client"), aws.bucket("ours"), aws.queue())
+
+    def env(self, **variables: str) -> dict[str, str]:
+        """The configuration, as environment variables; the engine's own keys differ from the client's."""
+        endpoint = self.aws.endpoint_url
+        return {
+            "AWS_ACCESS_KEY_ID": "OURKEY",
+            "AWS_SECRET_ACCESS_KEY": "our-secret",
+            "ENGINE_QUEUE__URL": self.queue,
+            "ENGINE_QUEUE__ENDPOINT_URL": endpoint,
+            "ENGINE_SOURCE__ALLOW_ENDPOINTS": json.dumps([endpoint]),
+            "ENGINE_DESTINATION__ENDPOINT_URL": endpoint,
+            "ENGINE_DESTINATION__BUCKET": self.destination,
+            "ENGINE_DESTINATION__PREFIX": "out",
+            "ENGINE_MAPPINGS__STORE": str(self.folder / "mappings"),
+            "ENGINE_FAILURE__BACKOFF_S": "[0.1, 1]",
+            "ENGINE_LOG__FORMAT": "json",
+            **variables,
+        }
+
+    def send(self, batch_id: str, files: list[str], *, endpoint_url: str | None = None) -> None:
+        """Puts a message for ``files`` on the queue, with the client's keys in it."""
+        message = {
+            "version": 1,
+            "batch_id": batch_id,
+            "mapping_id": "activity",
+            "source": {
+                "bucket": self.source,
+                "endpoint_url": endpoint_url or self.aws.endpoint_url,
+                "credentials": {"access_key_id": "CLIENTKEY", "secret_access_key": "client-secret"},
+            },
+            "files": files,
+        }
+        client = self.aws.server.client("sqs")
+        try:
+            client.send_message(QueueUrl=self.queue, MessageBody=json.dumps(message))
+        finally:
+            client.close()
+
+    def worker(self, *flags: str, engine: Path = ENGINE, **variables: str) -> Worked:
+        """Runs ``engine worker`` to its end."""
+        with (self.folder / "worker.log").open("wb") as output:
+            process = subprocess.Popen(
+                [engine, "worker", *flags],
+                cwd=self.folder,
+                env=environment(**self.env(**variables)),
+                stdout=subprocess.DEVNULL,
+                stderr=output,
+            )
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        log = [json.loads(line) for line in (self.folder / "worker.log").read_text().splitlines()]
+        return Worked(process.returncode, usage.ru_maxrss / 1024, log)
+
+    def visible(self) -> int:
+        """How many messages a receive would find now."""
+        client = self.aws.server.client("sqs")
+        try:
+            names = ["ApproximateNumberOfMessages"]
+            return int(client.get_queue_attributes(QueueUrl=self.queue, AttributeNames=names)["Attributes"][names[0]])
+        finally:
+            client.close()
+
+    def output(self) -> dict[str, bytes]:
+        """Every object of our bucket."""
+        return self.aws.objects(self.destination)
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """How a worker ended: its exit status, its peak memory in MB (of the largest process), its log."""
+
+    status: int
+    peak_mb: float
+    log: list[Mapping[str, Any]]

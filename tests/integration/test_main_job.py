@@ -1,0 +1,250 @@
+"""The main job: a message makes files stream out of S3 through the core into S3, whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from bench.data import Activity, activity_mapping, build
+from engine.memory import memory_bound
+from tests.cli.command import ENGINE, environment
+from tests.integration.site import Site
+from tests.moto import Aws
+from tests.oracle import expect, read_jsonl, read_rejects
+
+
+@pytest.fixture
+def site(aws: Aws, tmp_path: Path) -> Site:
+    return Site.make(aws, tmp_path)
+
+
+def upload(site: Site, files: int, rows: int = 300) -> list[str]:
+    keys = [f"day/{number}.csv" for number in range(files)]
+    for number, key in enumerate(keys):
+        data, _ = build(Activity(rows=rows, seed=number, corrupt=0.02, newlines=0.05, crlf=number % 2 == 1))
+        site.aws.put(site.source, key, data)
+    return keys
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+def test_a_message_becomes_a_committed_batch(site: Site, executor: str) -> None:
+    """Eight files become the oracle's rows and rejects, with a manifest that adds up, and the message is gone."""
+    keys = upload(site, 8)
+    site.send("b1", keys)
+    worked = site.worker("--drain", "--executor", executor, "--workers", "2")
+    assert worked.status == 0, worked.log
+    output = site.output()
+    manifest = json.loads(output["out/b1/manifest.json"])
+    sources = site.aws.objects(site.source)
+    assert [file["source"] for file in manifest["files"]] == keys
+    for file in manifest["files"]:
+        data = sources[file["source"]]
+        expected = expect(data, activity_mapping())
+        assert read_jsonl(output[file["output"]["key"]]) == expected.rows
+        assert read_rejects(output[file["rejects"]["key"]]) == expected.rejects
+        assert file["bytes_read"] == len(data)
+        assert file["rows_read"] == file["rows_written"] + file["rows_rejected"] == 300
+        assert file["output"]["bytes"] == len(output[file["output"]["key"]])
+    assert len(output) == 8 + 8 + 1
+    assert site.visible() == 0
+    assert site.aws.open_uploads(site.destination) == []
+
+
+def test_one_missing_key_leaves_nothing_and_the_message(site: Site) -> None:
+    """With one of eight keys gone nothing is visible or open, the log names the file, and the message is back."""
+    keys = upload(site, 8)
+    keys[5] = "day/killed.csv"
+    site.send("b1", keys)
+    worked = site.worker("--once")
+    assert worked.status == 1
+    assert site.output() == {}
+    assert site.aws.open_uploads(site.destination) == []
+    assert site.visible() == 1
+    failures = [(line["file"], line["code"]) for line in worked.log if line.get("event") == "message failed"]
+    assert failures == [("day/killed.csv", "source-missing")]
+
+
+def test_a_redelivered_message_is_deleted_without_work(site: Site) -> None:
+    """The same message again finds the manifest: it is deleted, and the client's files may be gone by then."""
+    keys = upload(site, 2)
+    site.send("b1", keys)
+    assert site.worker("--drain").status == 0
+    first = site.output()
+    for key in keys:
+        site.aws.delete(site.source, key)
+    site.send("b1", keys)
+    assert site.worker("--drain").status == 0
+    assert site.output() == first
+    assert site.visible() == 0
+
+
+def test_both_builds_and_executors_write_the_same_bytes(site: Site) -> None:
+    """The batch comes out byte for byte the same from 3.13t with threads and from 3.13 with processes."""
+    keys = upload(site, 4)
+    outputs = []
+    for number, name in enumerate([".venv", ".venv-gil"]):
+        engine = Path(sys.prefix).parent / name / "bin" / "engine"
+        site.send(f"b{number}", keys)
+        assert site.worker("--drain", "--workers", "2", engine=engine).status == 0
+        found = site.output()
+        outputs.append({k.partition("/b")[2][2:]: v for k, v in found.items() if k.startswith(f"out/b{number}/d")})
+    assert len(outputs[0]) == 4
+    assert outputs[0] == outputs[1]
+
+
+class Recorder:
+    """A TCP proxy in a thread of its own that remembers which access keys requests were signed with."""
+
+    def __init__(self, upstream: str) -> None:
+        self._upstream = urlsplit(upstream)
+        self._loop = asyncio.new_event_loop()
+        self._bytes = bytearray()  # written by the thread; read after it has ended
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=self._main, name="recorder")
+        self._thread.start()
+        self._started.wait()
+
+    def keys(self) -> set[str]:
+        """Ends the proxy; returns the access keys."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        return {key.decode() for key in re.findall(rb"Credential=(\w+)/", self._bytes)}
+
+    def _main(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        self._started.set()
+        self._loop.run_forever()
+        server.close()
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(self._upstream.hostname, self._upstream.port)
+
+        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, record: bool) -> None:
+            while data := await source.read(65536):
+                if record:
+                    self._bytes += data
+                sink.write(data)
+                await sink.drain()
+            sink.close()
+
+        try:
+            await asyncio.gather(pump(reader, far_writer, record=True), pump(far_reader, writer, record=False))
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+            far_writer.close()
+
+
+def test_each_side_sees_only_its_own_keys(site: Site) -> None:
+    """The client's endpoint sees the message's keys alone; destination, mappings and queue see the engine's alone."""
+    keys = upload(site, 2)
+    source, destination, queue = (Recorder(site.aws.endpoint_url) for _ in range(3))
+    site.send("b1", keys, endpoint_url=source.url)
+    worked = site.worker(
+        "--drain",
+        ENGINE_SOURCE__ALLOW_ENDPOINTS=json.dumps([source.url]),
+        ENGINE_DESTINATION__ENDPOINT_URL=destination.url,
+        ENGINE_QUEUE__ENDPOINT_URL=queue.url,
+    )
+    seen = source.keys(), destination.keys(), queue.keys()
+    assert worked.status == 0, worked.log
+    assert seen == ({"CLIENTKEY"}, {"OURKEY"}, {"OURKEY"})
+
+
+@contextmanager
+def stalled(site: Site) -> Iterator[tuple[str, threading.Event]]:
+    """An endpoint that takes a request and never answers; the event is set when one has arrived."""
+    arrived = threading.Event()
+    loop = asyncio.new_event_loop()
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        arrived.set()
+        try:
+            await reader.read()
+        finally:
+            writer.close()
+
+    server = loop.run_until_complete(asyncio.start_server(hang, "127.0.0.1", 0))
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", arrived
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        server.close()
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_gives_the_message_back(site: Site, number: signal.Signals) -> None:
+    """Told to stop in the middle of a batch that cannot end, the worker leaves nothing and the message is visible."""
+    keys = upload(site, 2)
+    with stalled(site) as (endpoint, arrived):
+        site.send("b1", keys, endpoint_url=endpoint)
+        env = site.env(ENGINE_SOURCE__ALLOW_ENDPOINTS=json.dumps([endpoint]), ENGINE_SERVICE__GRACE_S="0.2")
+        with subprocess.Popen(
+            [ENGINE, "worker"], cwd=site.folder, env=environment(**env), stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert arrived.wait(60)
+            process.send_signal(number)
+            _, log = process.communicate(timeout=60)
+    assert process.returncode == 0, log
+    assert "shutting-down" in log
+    assert site.output() == {}
+    assert site.aws.open_uploads(site.destination) == []
+    assert site.visible() == 1
+
+
+@pytest.mark.slow
+def test_a_large_file_streams_in_bounded_memory(site: Site) -> None:
+    """A file of over 100 MB goes through S3, row for row, in less memory than the documented bound."""
+    peaks = []
+    for size in (12_000_000, 104_857_600):
+        data, corrupted = build(Activity(size=size, corrupt=0.001))
+        site.aws.put(site.source, "big.csv", data)
+        site.send(f"b{size}", ["big.csv"])
+        worked = site.worker("--drain", "--workers", "2")
+        assert worked.status == 0, worked.log
+        client = site.aws.server.client("s3")
+        try:
+            body = client.get_object(Bucket=site.destination, Key=f"out/b{size}/manifest.json")["Body"].read()
+        finally:
+            client.close()
+        (entry,) = json.loads(body)["files"]
+        assert (entry["bytes_read"], entry["rows_rejected"]) == (len(data), len(corrupted))
+        peaks.append(worked.peak_mb)
+    bound = memory_bound(
+        "threads",
+        workers=2,
+        pipelines=4,
+        read_bytes=1 << 20,
+        chunk_bytes=1 << 20,
+        part_bytes=8 << 20,
+        row_bytes=1 << 20,
+    ).usual
+    print(f"peak memory {peaks[0]:.0f} MB for 12 MB, {peaks[1]:.0f} MB for 105 MB")
+    assert peaks[1] * 2**20 < bound
