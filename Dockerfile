@@ -61,7 +61,8 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates libffi8 libssl3t64 \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log \
     && useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin engine \
-    && mkdir /srv/engine
+    && mkdir /srv/engine \
+    && find / -xdev -perm /6000 -type f -exec chmod a-s {} +
 COPY --from=python /opt/python /opt/python
 COPY --from=installer /opt/engine /opt/engine
 # A library that an extension module wants and that is not here must stop the build, not a customer's import.

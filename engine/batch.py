@@ -170,14 +170,16 @@ async def _run_files(
         async with asyncio.TaskGroup() as group:
             for job, worker in zip(jobs, assign([job.size for job in jobs], pool.workers, policy), strict=True):
                 tasks.append(group.create_task(pool.run(job, worker, on_progress), name=job.key))
-    except BaseException:
-        await _discard(jobs, tasks, destination)
+    except BaseException as error:
+        await _discarded(_leftovers(jobs, tasks, destination), error)
         raise
     return [task.result() for task in tasks]
 
 
-async def _discard(jobs: Sequence[FileJob], tasks: Sequence[asyncio.Task[FileResult]], store: ObjectStore) -> None:
-    """Aborts what finished files uploaded and what dead workers left open; a file that failed has cleaned up itself."""
+def _leftovers(
+    jobs: Sequence[FileJob], tasks: Sequence[asyncio.Task[FileResult]], store: ObjectStore
+) -> list[Awaitable[object]]:
+    """Aborts of what finished files uploaded and what dead workers left open; the others cleaned up themselves."""
     aborts: list[Awaitable[object]] = []
     for job, task in zip(jobs, tasks, strict=False):  # fewer tasks than jobs when cancelled while starting them
         if task.cancelled():
@@ -186,7 +188,19 @@ async def _discard(jobs: Sequence[FileJob], tasks: Sequence[asyncio.Task[FileRes
             aborts += [store.abort_open(job.data_key), store.abort_open(job.rejects_key)]
         elif task.exception() is None:
             aborts += [store.abort(upload) for upload in _uploads([task.result()])]
-    await _bounded(aborts)
+    return aborts
+
+
+async def _discarded(aborts: Iterable[Awaitable[object]], cause: BaseException) -> None:
+    """Awaits all aborts. What fails is noted on ``cause``, which is what the caller must hear of."""
+
+    async def one(abort: Awaitable[object]) -> None:
+        try:
+            await abort
+        except EngineError as error:
+            cause.add_note(f"an upload was left open: {error}")
+
+    await _bounded(one(abort) for abort in aborts)
 
 
 def _uploads(results: Iterable[FileResult]) -> list[PendingUpload]:
@@ -225,8 +239,8 @@ async def _commit(
             correlation_id=batch.correlation_id,
         )
         written = await destination.put(key, manifest.to_json(), only_if_absent=True)
-    except BaseException:
-        await _bounded(destination.abort(upload) for upload in uploads if upload.key not in visible)
+    except BaseException as error:
+        await _discarded((destination.abort(upload) for upload in uploads if upload.key not in visible), error)
         raise
     if written is None:  # another worker committed the same batch meanwhile: same input, same output
         return Committed(Manifest.from_json(await destination.get(key)), before=True)

@@ -80,8 +80,8 @@ async def run_file(job: FileJob, stores: Stores, on_progress: OnProgress) -> Fil
         output = _Output(job, destination)
         try:
             return await _stream(job, source, output, on_progress)
-        except BaseException:
-            await output.abort()
+        except BaseException as error:
+            await output.abort(error)
             raise
     except EngineError as error:
         error.at(batch=job.batch_id, file=job.key)
@@ -138,7 +138,11 @@ class _Output:
         data = await self._data.finish()
         return data, await self._rejects.finish() if self._rejects is not None else None
 
-    async def abort(self) -> None:
+    async def abort(self, cause: BaseException) -> None:
+        """Discards both. What cannot be discarded is noted on ``cause``, which is what the caller must hear of."""
         for upload in (self._data, self._rejects):
             if upload is not None:
-                await upload.abort()
+                try:
+                    await upload.abort()
+                except EngineError as error:
+                    cause.add_note(f"an upload was left open: {error}")

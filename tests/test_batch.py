@@ -182,6 +182,26 @@ async def test_bytes_that_do_not_add_up_stop_the_commit() -> None:
         assert await destination.head("out/b1/manifest.json") is None
 
 
+class FailingAbort(FailingComplete):
+    """Cannot discard uploads either."""
+
+    async def abort(self, upload: PendingUpload) -> None:
+        raise TransientError("the store is down")
+
+
+async def test_failing_to_clean_up_does_not_hide_the_failure() -> None:
+    """When aborting fails too, the batch still fails for its first reason, and the note says what was left."""
+    destination = FailingAbort("destination")
+    async for world in _world(destination):
+        names = await fill(world.source, 2)
+        with pytest.raises(BatchFailed) as caught:
+            await world.run(batch(names))
+        assert {error.message for error in caught.value.errors} == {"no"}
+        cause = caught.value.__cause__
+        assert cause is not None
+        assert cause.__notes__[0] == "an upload was left open: the store is down"
+
+
 class Gate(MemoryStore):
     """Holds every upload at its beginning until opened, on whatever loop; tells when one has arrived."""
 

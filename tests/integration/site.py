@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.data import activity_mapping
+from bench.run import peak_kb
 from tests.cli.command import ENGINE, environment
 from tests.moto import Aws
 
@@ -80,10 +80,9 @@ class Site:
                 stdout=subprocess.DEVNULL,
                 stderr=output,
             )
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
+            peak = peak_kb(process)
         log = [json.loads(line) for line in (self.folder / "worker.log").read_text().splitlines()]
-        return Worked(process.returncode, usage.ru_maxrss / 1024, log)
+        return Worked(process.returncode, peak / 1024, log)
 
     def visible(self) -> int:
         """How many messages a receive would find now."""
@@ -101,7 +100,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """How a worker ended: its exit status, its peak memory in MB (of the largest process), its log."""
+    """How a worker ended: its exit status, its peak memory in MB, its log."""
 
     status: int
     peak_mb: float

@@ -11,6 +11,7 @@ import http.client
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -35,6 +36,17 @@ LOCAL_AWS_ENV: Mapping[str, str] = {
 }
 """What the standard AWS chain needs to talk to a local server and to nothing else."""
 
+# Runs a command until its standard input is closed: by us, or by the kernel when this process dies in whatever way.
+_TIED_TO_US = """
+exec 3<&0
+"$@" 3<&- & server=$!
+{ cat <&3 >/dev/null; kill $server; } & watcher=$!
+exec 3<&-
+wait $server; status=$?
+kill $watcher 2>/dev/null
+exit $status
+"""
+
 _LISTENING = re.compile(rb"Running on http://127\.0\.0\.1:(\d+)")
 
 
@@ -43,7 +55,7 @@ class Moto:
     """A running server. Its methods block: call them before a loop runs, or from a thread; from one at a time."""
 
     endpoint_url: str
-    pid: int
+    pid: int  # of the server's process group
     log: Path
 
     def client(self, service: str) -> Any:
@@ -87,8 +99,8 @@ def _session() -> Any:
 
 
 def find_moto_server() -> Path:
-    """The ``moto_server`` command: ``$ENGINE_MOTO_SERVER``, else on PATH, else in ``.venv-aws`` beside the running
-    virtual environment.
+    """The ``moto_server`` command: ``$ENGINE_MOTO_SERVER``, else in ``.venv-aws`` beside the running virtual
+    environment (the one that set-up locks), else on PATH.
 
     Raises:
         UsageError: there is none; says how to get it.
@@ -98,12 +110,12 @@ def find_moto_server() -> Path:
         if not os.access(named, os.X_OK):
             raise UsageError(f"ENGINE_MOTO_SERVER={named} is not an executable file")
         return Path(named)
-    on_path = shutil.which("moto_server")
-    if on_path:
-        return Path(on_path)
     beside = Path(sys.prefix).parent / ".venv-aws" / "bin" / "moto_server"
     if os.access(beside, os.X_OK):
         return beside
+    on_path = shutil.which("moto_server")
+    if on_path:
+        return Path(on_path)
     raise UsageError("moto_server not found: run 'make setup', or name it in ENGINE_MOTO_SERVER")
 
 
@@ -112,7 +124,7 @@ def moto_server(log: Path, *, env: Mapping[str, str] | None = None, deadline_s: 
     """Runs ``moto_server`` on a free loopback port; it is gone when the block is left.
 
     The kernel picks the port (port 0), so two servers never race for one. The server is in a session of its own: a
-    Ctrl-C on the terminal reaches only us, and we end it.
+    Ctrl-C on the terminal reaches only us, and we end it. It also ends when this process is killed outright.
 
     Args:
         log: file that takes the server's output.
@@ -123,13 +135,13 @@ def moto_server(log: Path, *, env: Mapping[str, str] | None = None, deadline_s: 
         UsageError: no ``moto_server`` command.
         TransientError: it ended, or did not answer in time; names the log.
     """
-    command = [str(find_moto_server()), "-H", "127.0.0.1", "-p", "0"]
+    command = ["/bin/sh", "-c", _TIED_TO_US, "moto", str(find_moto_server()), "-H", "127.0.0.1", "-p", "0"]
     environment = {**os.environ, **LOCAL_AWS_ENV, **(env or {})}
     environment.pop("MOTO_PORT", None)
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environment,
@@ -138,11 +150,12 @@ def moto_server(log: Path, *, env: Mapping[str, str] | None = None, deadline_s: 
     try:
         yield Moto(_wait_ready(process, log, time.monotonic() + deadline_s), process.pid, log)
     finally:
-        process.terminate()
+        assert process.stdin is not None
+        process.stdin.close()
         try:
             process.wait(timeout=5)
         except subprocess.TimeoutExpired:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 

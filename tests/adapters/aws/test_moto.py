@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,8 +41,23 @@ def test_two_servers_and_nothing_left(tmp_path: Path) -> None:
 def test_server_that_was_killed(tmp_path: Path) -> None:
     """Leaving the block is no error when the server is gone already."""
     with moto_server(tmp_path / "log") as server:
-        os.kill(server.pid, signal.SIGKILL)
-    assert not listens(server.endpoint_url)
+        os.killpg(server.pid, signal.SIGKILL)
+
+
+def test_server_ends_with_its_owner(tmp_path: Path) -> None:
+    """A process that is killed outright takes its server along."""
+    code = (
+        "import sys, pathlib; from engine.adapters.aws.moto import moto_server\n"
+        "with moto_server(pathlib.Path(sys.argv[1])) as server: print(server.endpoint_url, flush=True); input()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "log")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        url = urlsplit(owner.stdout.readline().strip())
+        with socket.create_connection((url.hostname, url.port)) as connection:
+            owner.kill()
+            with contextlib.suppress(ConnectionError):
+                assert connection.recv(1) == b""  # comes when the server's process is gone
 
 
 def test_server_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
