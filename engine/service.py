@@ -130,6 +130,10 @@ class Service:
             except EngineError as error:
                 summary.failed += 1
                 await self._failed(queue, delivery, error)
+            except Exception as error:  # noqa: BLE001 - a bug that one message meets must not stop the others
+                log.exception("internal error", message_id=delivery.message_id)
+                summary.failed += 1
+                await self._failed(queue, delivery, EngineError(f"internal error: {type(error).__name__}: {error}"))
             else:
                 summary.committed += 1
                 log.info("message acknowledged", message_id=delivery.message_id)

@@ -58,7 +58,9 @@ SETTINGS = Settings(
 
 
 async def read(delivery: Delivery) -> Batch:
-    """Bodies are file keys; ``bad`` cannot be read, ``slow`` never comes to an end."""
+    """Bodies are file keys; ``bad`` cannot be read, ``bug`` meets a bug, ``slow`` never comes to an end."""
+    if delivery.body == "bug":
+        raise RuntimeError("a bug")
     if delivery.body == "bad":
         raise MessageError("not a message")
     if delivery.body == "slow":
@@ -113,13 +115,13 @@ async def test_a_redelivered_message_is_deleted_without_work(world: World) -> No
 
 
 async def test_failures_are_given_back_with_a_delay(world: World) -> None:
-    """A missing file and an unreadable message fail, stay on the queue out of sight, and stop no other message."""
+    """A missing file, an unreadable message and a bug fail their messages, which wait out of sight; others go on."""
     names = await fill(world.source, 1)
-    for body in ("in/gone.csv", "bad", names[0]):
+    for body in ("in/gone.csv", "bad", "bug", names[0]):
         await world.queue.send(body)
     summary = await world.service.serve("drain", world.stop)
-    assert (summary.committed, summary.failed, len(world.queue)) == (1, 2, 2)
-    assert [error.code for error in world.watch.failed] == ["batch-failed", "message-error"]
+    assert (summary.committed, summary.failed, len(world.queue)) == (1, 3, 3)
+    assert [error.code for error in world.watch.failed] == ["batch-failed", "message-error", "internal-error"]
     assert await world.queue.receive(0, 30) is None
 
 
