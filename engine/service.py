@@ -130,7 +130,7 @@ class Service:
             except EngineError as error:
                 summary.failed += 1
                 await self._failed(queue, delivery, error)
-            except Exception as error:  # noqa: BLE001 - a bug that one message meets must not stop the others
+            except Exception as error:
                 log.exception("internal error", message_id=delivery.message_id)
                 summary.failed += 1
                 await self._failed(queue, delivery, EngineError(f"internal error: {type(error).__name__}: {error}"))
