@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 __all__ = [
     "AccessDenied",
     "BatchFailed",
+    "BudgetExceeded",
     "ConfigError",
     "ConservationError",
     "DestinationExists",
@@ -29,6 +30,7 @@ __all__ = [
     "MappingError",
     "MessageError",
     "Problem",
+    "RowRefused",
     "ShuttingDown",
     "SourceChanged",
     "SourceMissing",
@@ -58,7 +60,7 @@ class EngineError(Exception):
         row: data row from 1, where known.
     """
 
-    code: ClassVar[str] = "internal-error"
+    code: str = "internal-error"
     failure: ClassVar[Failure] = Failure.PERMANENT
     exit_status: ClassVar[int] = 1
 
@@ -150,6 +152,20 @@ class FileError(EngineError):
 
 class HeaderError(FileError):
     code = "header-error"
+
+
+class RowRefused(FileError):
+    """A row is bad, and its mapping fails the whole file for it (``fail_file``). ``code`` is the row's own."""
+
+    def __init__(self, message: str, code: str = "file-error", *, row: int | None = None) -> None:
+        super().__init__(message, row=row)
+        self.code = code
+
+
+class BudgetExceeded(FileError):
+    """More rejected rows than the mapping's budget allows."""
+
+    code = "budget-exceeded"
 
 
 class SourceMissing(FileError):
