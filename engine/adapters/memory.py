@@ -6,6 +6,7 @@ Shared by all threads of a process: every object here guards its state with the 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import threading
 import time
@@ -286,5 +287,5 @@ class MemoryQueue:
         with self._lock:
             waiters = list(self._waiters)
         for loop, event in waiters:
-            if not loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # its loop was closed meanwhile: nobody waits on it any more
                 loop.call_soon_threadsafe(event.set)
