@@ -19,9 +19,8 @@ demo: setup ## the whole engine on this machine: a local SQS and S3, sample file
 	@.venv/bin/engine demo $(ARGS)
 
 .PHONY: test
-test: setup ## the suite, free-threaded and then with the GIL
-	@echo "== 3.13t =="; .venv/bin/python -m pytest $(ARGS)
-	@echo "== 3.13 =="; .venv-gil/bin/python -m pytest $(ARGS)
+test: setup ## the suite, free-threaded and with the GIL, both at the same time
+	@scripts/test-both $(ARGS)
 
 .PHONY: test-all
 test-all: ## the suite on every build that can be had, 3.14 and 3.14t included

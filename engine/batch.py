@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from engine.core.encoders import output_suffix
 from engine.core.limits import Limits
 from engine.core.mapping import Mapping
 from engine.errors import BatchFailed, ConservationError, DestinationExists, EngineError, SourceMissing, WorkerDied
@@ -141,7 +142,8 @@ async def _files(batch: Batch, stores: Stores, *, sized: bool) -> list[SourceFil
 
 
 def _jobs(batch: Batch, files: Sequence[SourceFile], limits: Limits) -> list[FileJob]:
-    keys = output_keys(batch.root, [file.name or file.key for file in files], f".{batch.mapping.output.format}")
+    suffix = output_suffix(batch.mapping.output.format, batch.mapping.output.compression)
+    keys = output_keys(batch.root, [file.name or file.key for file in files], suffix)
     return [
         FileJob(
             batch_id=batch.batch_id,
@@ -263,6 +265,7 @@ def _entry(result: FileResult, visible: dict[str, ObjectInfo]) -> FileEntry:
         rows_read=result.counts.rows_read,
         rows_written=result.counts.rows_written,
         rows_rejected=result.counts.rows_rejected,
+        cells_nulled=result.counts.cells_nulled,
         errors=dict(sorted(result.counts.codes.items())),
         output=written(result.data),
         rejects=written(result.rejects) if result.rejects is not None else None,

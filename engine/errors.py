@@ -29,6 +29,7 @@ __all__ = [
     "LeaseLost",
     "MappingError",
     "MessageError",
+    "PatternTimeout",
     "Problem",
     "RowRefused",
     "ShuttingDown",
@@ -166,6 +167,12 @@ class BudgetExceeded(FileError):
     """More rejected rows than the mapping's budget allows."""
 
     code = "budget-exceeded"
+
+
+class PatternTimeout(FileError):
+    """A pattern of the mapping ran longer than it may, on a cell or on a chunk. Never a verdict on a row."""
+
+    code = "timeout-error"
 
 
 class SourceMissing(FileError):

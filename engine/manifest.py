@@ -22,7 +22,10 @@ class ObjectEntry:
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """One source file and what it became. Always ``rows_read == rows_written + rows_rejected``."""
+    """One source file and what it became. Always ``rows_read == rows_written + rows_rejected``.
+
+    ``errors`` counts errors by code: those of rejected rows, and those of cells that were written as null instead.
+    """
 
     source: str
     version_id: str | None
@@ -31,6 +34,7 @@ class FileEntry:
     rows_read: int
     rows_written: int
     rows_rejected: int
+    cells_nulled: int
     errors: dict[str, int]
     output: ObjectEntry
     rejects: ObjectEntry | None

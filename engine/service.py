@@ -147,7 +147,7 @@ class Service:
                 pool=self.pool,
                 stores=self.stores,
                 policy=self.settings.pool.assign,
-                limits=Limits(self.settings.limits.row_bytes, self.settings.limits.cell_bytes),
+                limits=Limits.of(self.settings.limits),
                 on_files=lambda files: self.observer.batch_started(batch, files),
                 on_progress=self.observer.file_progress,
                 check_lease=lease.check,

@@ -31,7 +31,7 @@ class Clock:
 
 def report(index: int, rows: int, rejected: int = 0, *, done: bool = False) -> FileProgress:
     codes = Counter({"type-error": rejected}) if rejected else Counter()
-    return FileProgress(index, rows * 10, Counts(rows, rows - rejected, rejected, codes), done=done)
+    return FileProgress(index, rows * 10, Counts(rows, rows - rejected, rejected, codes=codes), done=done)
 
 
 def test_reports_are_totals_not_differences() -> None:

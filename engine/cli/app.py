@@ -17,6 +17,7 @@ _COMMANDS = (
     ("run", "engine.cli.run:run", "Run files through a mapping: one batch, no queue."),
     ("worker", "engine.cli.worker:worker", "Take messages off the queue and run their batches until told to stop."),
     ("send", "engine.cli.send:send", "Check a message and put it on the queue."),
+    ("check", "engine.cli.check:check", "Lint a mapping, run its tests, and show what it makes of samples."),
     ("demo", "engine.cli.demo:demo", "Show the whole thing on this machine, with a local SQS and S3."),
     ("doctor", "engine.cli.doctor:doctor", "Show what build this is, whether the GIL is off, N, M and memory."),
     ("config", "engine.cli.config:config", "Print the configuration in force and where each value comes from."),

@@ -141,7 +141,7 @@ async def _run(order: _Order, settings: Settings, report: Path | None) -> int:
                 pool=runtime.pool,
                 stores=runtime.stores,
                 policy=settings.pool.assign,
-                limits=Limits(settings.limits.row_bytes, settings.limits.cell_bytes),
+                limits=Limits.of(settings.limits),
                 on_files=lambda found: progress.files(batch.batch_id, found),
                 on_progress=progress.file_progress,
             )

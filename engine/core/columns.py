@@ -19,8 +19,10 @@ __all__ = [
     "column_bytes",
     "common_cells",
     "convert_rest",
+    "decode_column",
     "mask_of",
     "raw_cells",
+    "spread",
     "true_rows",
     "widths",
 ]
@@ -101,8 +103,13 @@ def cast_all(column: pa.Array, cast: Callable[[pa.Array], pa.Array]) -> pa.Array
 
 
 def common_cells(column: pa.Array, common: pa.Array) -> pa.Array:
-    """The column with null for every cell that is not common."""
+    """The column with null for every cell that is not common. To be cast, no more: the bytes of those cells remain."""
     return pc.if_else(common, column, pa.scalar(None, column.type))
+
+
+def spread(values: pa.Array, places: pa.Array) -> pa.Array:
+    """A column as long as ``places`` (boolean, no nulls): the values in order where it is true, else null."""
+    return pc.replace_with_mask(pa.nulls(len(places), values.type), places, values)
 
 
 def convert_rest[T](column: pa.Array, common: pa.Array, values: pa.Array, reference: Callable[[str], T]) -> Converted:
@@ -128,3 +135,34 @@ def convert_rest[T](column: pa.Array, common: pa.Array, values: pa.Array, refere
             repaired.append(None)
             faults.append(Fault(row, fault.code, fault.message))
     return Converted(pc.replace_with_mask(values, rest, pa.array(repaired, values.type)), faults)
+
+
+def decode_column(column: pa.Array) -> Converted:
+    """Bytes as the UTF-8 text that they are; a cell that is no UTF-8 is a ``step-error``.
+
+    Args:
+        column: binary, nulls allowed; a text column is given back as it is.
+    """
+    if column.type == pa.string():
+        return Converted(column)
+    values = cast_all(column, _cast_text)
+    if values is not None:
+        return Converted(values)
+    seen = column.view(pa.string())  # as text, unchecked: only kernels that look at single bytes may see it
+    suspects = pc.fill_null(pc.invert(pc.string_is_ascii(seen)), False)
+    rows = true_rows(suspects)
+    bad = [row for row, cell in zip(rows, raw_cells(seen.filter(suspects)), strict=True) if not _is_utf8(cell)]
+    values = _cast_text(pc.replace_with_mask(column, mask_of(bad, len(column)), pa.scalar(None, pa.binary())))
+    return Converted(values, [Fault(row, "step-error", "not valid UTF-8") for row in bad])
+
+
+def _cast_text(column: pa.Array) -> pa.Array:
+    return pc.cast(column, pa.string())
+
+
+def _is_utf8(cell: bytes) -> bool:
+    try:
+        cell.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

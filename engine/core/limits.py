@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.config import LimitsSettings
 
 __all__ = ["Limits"]
 
@@ -14,7 +18,14 @@ class Limits:
     Attributes:
         row_bytes: the longest record, in bytes of source text.
         cell_bytes: the longest cell, in bytes of UTF-8.
+        regex_timeout_s: processor time of one pattern on one cell, in seconds; ten times that on a chunk.
     """
 
     row_bytes: int = 16_777_216
     cell_bytes: int = 8_388_608
+    regex_timeout_s: float = 1.0
+
+    @classmethod
+    def of(cls, settings: LimitsSettings) -> Limits:
+        """The bounds that the configuration sets."""
+        return cls(settings.row_bytes, settings.cell_bytes, settings.regex_timeout_s)

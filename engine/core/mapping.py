@@ -7,29 +7,48 @@ import json
 import tomllib
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
+from engine.core.fieldtypes import TYPE_SCHEMA, FieldType, parse_type
+from engine.core.steps import Pattern, Step
+from engine.core.timeformats import check_format, check_timezone
 from engine.documents import validate
-from engine.errors import MappingError
+from engine.errors import MappingError, Problem
 
 __all__ = [
+    "Budget",
     "CsvDialect",
     "FieldRule",
     "Mapping",
+    "OnError",
     "OutputRule",
-    "TypeName",
     "load_mapping",
     "mapping_schema",
     "validate_mapping",
 ]
 
-TypeName = Literal["string", "int", "float", "bool", "timestamp", "uuid", "json"]
+type OnError = Literal["reject_row", "null_value", "fail_file"]
+type Scalar = str | int | float | bool
 
 
 def _utf8(encoding: str) -> str:
     if encoding.lower().replace("_", "-") not in ("utf-8", "utf8"):
         raise ValueError("only utf-8 is read so far")
     return "utf-8"
+
+
+def _type(text: str) -> str:
+    parse_type(text)
+    return text
 
 
 class _Model(BaseModel):
@@ -57,21 +76,81 @@ class CsvDialect(_Model):
 
 
 class FieldRule(_Model):
-    """One field of the output: where it comes from and what it must be."""
+    """One field of the output: where it comes from, what is done to it, and what it must be."""
 
     name: Annotated[str, StringConstraints(min_length=1)]
-    source: Annotated[str | None, Field(alias="from")] = None
-    type: TypeName
+    source: Annotated[str | Annotated[list[str], Field(min_length=1)] | None, Field(alias="from")] = None
+    const: Scalar | None = None
+    steps: list[Step] = []
+    type: Annotated[str, AfterValidator(_type), WithJsonSchema(TYPE_SCHEMA)]
+    formats: Annotated[list[Annotated[str, AfterValidator(check_format)]], Field(min_length=1)] | None = None
+    timezone: Annotated[str, AfterValidator(check_timezone)] | None = None
+    true: Annotated[list[str], Field(min_length=1)] | None = None
+    false: Annotated[list[str], Field(min_length=1)] | None = None
     required: bool = False
+    min: Scalar | None = None
+    max: Scalar | None = None
+    min_length: Annotated[int, Field(ge=0)] | None = None
+    max_length: Annotated[int, Field(ge=0)] | None = None
+    pattern: Pattern | None = None
+    enum: Annotated[list[Scalar], Field(min_length=1)] | None = None
+    on_error: OnError | None = None
 
     @property
-    def label(self) -> str:
-        """The header label of the column that the field is read from."""
-        return self.source if self.source is not None else self.name
+    def field_type(self) -> FieldType:
+        return parse_type(self.type)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The header labels of the columns that the field is read from; none for a constant."""
+        if self.const is not None:
+            return ()
+        if isinstance(self.source, list):
+            return tuple(self.source)
+        return (self.source if self.source is not None else self.name,)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        from engine.core.rules import field_problem
+
+        problem = field_problem(self)
+        if problem is not None:
+            raise ValueError(problem)
+        return self
+
+
+class Budget(_Model):
+    """Rejected rows that a file may have before it fails: so many, or such a share of its rows; null: any."""
+
+    rows: Annotated[int, Field(ge=0)] | None = None
+    ratio: Annotated[float, Field(ge=0, le=1, strict=False)] | None = None
 
 
 class OutputRule(_Model):
-    format: Literal["jsonl"] = "jsonl"
+    """What is written. ``snappy`` is for Parquet; text is compressed whole, with a suffix of its own."""
+
+    format: Literal["jsonl", "csv", "parquet"] = "jsonl"
+    compression: Literal["gzip", "zstd", "snappy"] | None = None
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.compression == "snappy" and self.format != "parquet":
+            raise ValueError("compression: snappy is for parquet")
+        return self
+
+
+class Example(_Model):
+    """A row and what must become of it: the fields named by ``expect``, or the codes of the fields in ``reject``."""
+
+    row: dict[str, str | None]
+    expect: dict[str, Any] | None = None
+    reject: dict[str, str] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.expect is None) == (self.reject is None):
+            raise ValueError("a test has either expect or reject")
+        return self
 
 
 class Mapping(_Model):
@@ -81,7 +160,10 @@ class Mapping(_Model):
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
     csv: CsvDialect = CsvDialect()
     fields: Annotated[list[FieldRule], Field(min_length=1)]
+    on_error: OnError = "reject_row"
+    budget: Budget = Budget()
     output: OutputRule = OutputRule()
+    tests: list[Example] = []
 
     _canonical: bytes = PrivateAttr(default=b"")
 
@@ -94,7 +176,7 @@ class Mapping(_Model):
         return self
 
     def model_post_init(self, _: Any, /) -> None:
-        document = self.model_dump(by_alias=True)
+        document = self.model_dump(by_alias=True, exclude={"tests"})
         self._canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
     @property
@@ -126,7 +208,22 @@ def load_mapping(text: bytes, name: str) -> Mapping:
 
 def validate_mapping(document: object, name: str) -> Mapping:
     """Checks a decoded mapping document; raises as :func:`load_mapping`."""
-    return validate(Mapping, document, MappingError, file=name)
+    mapping = validate(Mapping, document, MappingError, file=name)
+    found = _bound_problems(mapping)
+    if found:
+        raise MappingError(found, file=name)
+    return mapping
+
+
+def _bound_problems(mapping: Mapping) -> list[Problem]:
+    """Constants, bounds and allowed values that are no values of their field's type."""
+    from engine.core.field import bound_problems
+
+    return [
+        Problem(f"fields[{place}].{setting}", what)
+        for place, rule in enumerate(mapping.fields)
+        for setting, what in bound_problems(rule)
+    ]
 
 
 def mapping_schema() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A mapping compiled for running: which column feeds which kernel, once per mapping and thread."""
+"""A mapping compiled for running: which columns feed which steps and kernels, once per mapping and thread."""
 
 from __future__ import annotations
 
@@ -8,69 +8,57 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from engine.core.columns import Converted, Fault, true_rows
+from engine.core.encoders import OutputFormat, output_format
+from engine.core.field import FieldPlan, compile_field
 from engine.core.framing import Dialect
-from engine.core.jsonl import JsonLines
-from engine.core.kernels import KERNELS, Kernel
-from engine.core.mapping import Mapping, validate_mapping
+from engine.core.mapping import Budget, Mapping, OnError, validate_mapping
 from engine.errors import HeaderError, nearest
 
-__all__ = ["FieldPlan", "Plan", "cached_plan"]
+__all__ = ["Plan", "cached_plan"]
 
 _KEPT = 64  # plans a thread keeps; a plan is a few kilobytes
 
 
 @dataclass(frozen=True, slots=True)
-class FieldPlan:
-    """One field, ready to run."""
-
-    name: str
-    label: str
-    kernel: Kernel
-    required: bool
-
-    def convert(self, column: pa.Array) -> Converted:
-        """Text column in, typed column and faults out, the field's constraints checked."""
-        converted = self.kernel(column)
-        if not self.required or not column.null_count:
-            return converted
-        missing = [Fault(row, "missing-value", "required, but empty") for row in true_rows(pc.is_null(column))]
-        return Converted(converted.values, sorted([*converted.faults, *missing]))
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
-    """A compiled mapping. Immutable, but used by one thread only: sharing it would contend on reference counts."""
+    """A compiled mapping. Immutable, but used by one thread only: sharing it would contend on reference counts, and
+    compiled patterns must not be shared at all."""
 
     fields: tuple[FieldPlan, ...]
     dialect: Dialect
     header: bool | tuple[str, ...]
     null_values: tuple[str, ...]
-    encoder: JsonLines
+    on_error: OnError
+    budget: Budget
+    output: OutputFormat
 
     @classmethod
-    def compile(cls, mapping: Mapping) -> Plan:
+    def compile(cls, mapping: Mapping, *, regex_timeout_s: float = 1.0) -> Plan:
         return cls(
-            fields=tuple(
-                FieldPlan(rule.name, rule.label, KERNELS[rule.type], rule.required) for rule in mapping.fields
-            ),
+            fields=tuple(compile_field(rule, mapping.on_error, regex_timeout_s) for rule in mapping.fields),
             dialect=Dialect(mapping.csv.delimiter, mapping.csv.quote),
             header=mapping.csv.header if isinstance(mapping.csv.header, bool) else tuple(mapping.csv.header),
             null_values=tuple(mapping.csv.null_values),
-            encoder=JsonLines([(rule.name, rule.type) for rule in mapping.fields]),
+            on_error=mapping.on_error,
+            budget=mapping.budget,
+            output=output_format(
+                mapping.output.format,
+                mapping.output.compression,
+                [(rule.name, rule.field_type) for rule in mapping.fields],
+                mapping_id=mapping.id,
+                mapping_sha256=mapping.sha256,
+            ),
         )
 
-    def bind(self, labels: Sequence[str]) -> tuple[int, ...]:
-        """The column position of each field.
+    def bind(self, labels: Sequence[str]) -> dict[str, int]:
+        """The column position of each label that a field uses.
 
         Raises:
-            HeaderError: a field's column is missing, or its label stands twice in the header. Names every such field.
+            HeaderError: such a column is missing, or its label stands twice in the header. Names every such label.
         """
         faults: list[str] = []
-        for label in dict.fromkeys(field.label for field in self.fields):
+        wanted = dict.fromkeys(label for field in self.fields for label in field.labels)
+        for label in wanted:
             times = labels.count(label)
             if times == 0:
                 faults.append(f"no column {label!r}{nearest(label, labels)}")
@@ -78,32 +66,34 @@ class Plan:
                 faults.append(f"{times} columns {label!r}")
         if faults:
             raise HeaderError(f"{', '.join(faults)}; the header has {', '.join(map(repr, labels))}")
-        return tuple(labels.index(field.label) for field in self.fields)
+        return {label: labels.index(label) for label in wanted}
 
 
 class _Cache(threading.local):
-    """Each thread's plans by mapping hash, least recently used first."""
+    """Each thread's plans by mapping hash and time limit, least recently used first."""
 
     def __init__(self) -> None:
-        self.plans: OrderedDict[str, Plan] = OrderedDict()
+        self.plans: OrderedDict[tuple[str, float], Plan] = OrderedDict()
 
 
 _cache = _Cache()
 
 
-def cached_plan(canonical: bytes, sha256: str) -> Plan:
+def cached_plan(canonical: bytes, sha256: str, *, regex_timeout_s: float) -> Plan:
     """This thread's plan for a mapping, compiled on first use.
 
     Args:
         canonical: :attr:`Mapping.canonical`, which was valid when it was made.
-        sha256: its hash; the cache's key.
+        sha256: its hash; with the time limit the cache's key.
+        regex_timeout_s: processor time of one pattern on one cell, in seconds.
     """
-    plans = _cache.plans
-    plan = plans.get(sha256)
+    plans, key = _cache.plans, (sha256, regex_timeout_s)
+    plan = plans.get(key)
     if plan is None:
-        plan = plans[sha256] = Plan.compile(validate_mapping(json.loads(canonical), "mapping"))
+        mapping = validate_mapping(json.loads(canonical), "mapping")
+        plan = plans[key] = Plan.compile(mapping, regex_timeout_s=regex_timeout_s)
         if len(plans) > _KEPT:
             plans.popitem(last=False)
     else:
-        plans.move_to_end(sha256)
+        plans.move_to_end(key)
     return plan

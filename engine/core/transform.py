@@ -11,22 +11,30 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.core.columns import mask_of
+from engine.core.field import FieldPlan, Memo
 from engine.core.limits import Limits
 from engine.core.plan import Plan
 from engine.core.reader import CHUNK_BYTES, CsvReader, Placed
 from engine.core.rejects import CellError, reject_record
 from engine.core.rows import RowIndex
+from engine.errors import BudgetExceeded, RowRefused
 
 __all__ = ["Counts", "Output", "Transform"]
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Rows so far. Always ``rows_read == rows_written + rows_rejected``; ``codes`` counts errors, not rows."""
+    """Rows so far. Always ``rows_read == rows_written + rows_rejected``.
+
+    Attributes:
+        cells_nulled: bad cells of written rows, written as null because their field says so.
+        codes: errors by code, not rows: a rejected row may have several, a nulled cell has its own.
+    """
 
     rows_read: int = 0
     rows_written: int = 0
     rows_rejected: int = 0
+    cells_nulled: int = 0
     codes: Counter[str] = field(default_factory=Counter)
 
 
@@ -35,6 +43,15 @@ class Output(NamedTuple):
 
     data: bytes
     rejects: bytes
+
+
+class _BadCell(NamedTuple):
+    """A faulty cell of a chunk, by the row of its columns."""
+
+    row: int
+    field: FieldPlan
+    code: str
+    message: str
 
 
 class Transform:
@@ -47,8 +64,9 @@ class Transform:
     def __init__(self, plan: Plan, *, file: str, limits: Limits, chunk_bytes: int = CHUNK_BYTES) -> None:
         self._plan = plan
         self._file = file
-        self._places: tuple[int, ...] = ()
+        self._places: dict[str, int] = {}
         self._counts = Counts()
+        self._encoder = plan.output.open()
         self._reader = CsvReader(
             plan.dialect,
             header=plan.header,
@@ -67,58 +85,108 @@ class Transform:
 
         Raises:
             HeaderError: a column that the mapping uses is missing or stands twice.
+            RowRefused: a bad row that the mapping does not let pass.
+            BudgetExceeded: more rejected rows than the mapping allows.
+            PatternTimeout: a pattern ran too long.
             FileError: the file cannot be read on.
         """
         return map(self._convert, self._reader.feed(data))
 
     def finish(self) -> Iterator[Output]:
-        """Gives what the end of the file completes. The transform is done."""
-        return map(self._convert, self._reader.finish())
+        """Gives what the end of the file completes; raises as :meth:`feed`. The transform is done."""
+        yield from map(self._convert, self._reader.finish())
+        self._check_ratio()
+        yield Output(self._encoder.finish(), b"")
 
     def _bind(self, labels: list[str]) -> tuple[int, ...]:
         self._places = self._plan.bind(labels)
-        return tuple(sorted(set(self._places)))
+        return tuple(sorted(set(self._places.values())))
 
     def _convert(self, placed: Placed) -> Output:
         chunk = placed.chunk
+        sources = {label: chunk.columns[place] for label, place in self._places.items()}
+        height = chunk.rows - len(chunk.aside)
+        memo = Memo()
         columns: list[pa.Array] = []
-        bad: dict[int, list[CellError]] = {}  # by row of the chunk's columns
-        for plan, place in zip(self._plan.fields, self._places, strict=True):
-            source = chunk.columns[place]
-            converted = plan.convert(source)
+        bad: list[_BadCell] = []
+        for plan in self._plan.fields:
+            converted = plan.convert(sources, height, memo)
             columns.append(converted.values)
-            for row, code, message in converted.faults:
-                error = CellError(plan.name, plan.label, code, message, source[row].as_py())
-                bad.setdefault(row, []).append(error)
-        height = len(columns[0])
-        if bad:
-            keep = pc.invert(mask_of(list(bad), height))
+            bad += [_BadCell(row, plan, code, message) for row, code, message in converted.faults]
+        self._refuse(placed, bad)
+        rejected = {cell.row for cell in bad if cell.field.on_error == "reject_row"}
+        if rejected:
+            keep = pc.invert(mask_of(list(rejected), height))
             columns = [column.filter(keep) for column in columns]
-        rejects = self._rejects(placed, bad) if bad or chunk.aside else b""
-        rejected = len(bad) + len(chunk.aside)
+        nulled = Counter(cell.code for cell in bad if cell.row not in rejected)
         self._counts = replace(
             self._counts,
             rows_read=self._counts.rows_read + chunk.rows,
-            rows_written=self._counts.rows_written + height - len(bad),
-            rows_rejected=self._counts.rows_rejected + rejected,
+            rows_written=self._counts.rows_written + height - len(rejected),
+            rows_rejected=self._counts.rows_rejected + len(rejected) + len(chunk.aside),
+            cells_nulled=self._counts.cells_nulled + nulled.total(),
+            codes=self._counts.codes + nulled,
         )
-        return Output(self._plan.encoder.encode(columns), rejects)
+        rejects = self._rejects(placed, sources, [cell for cell in bad if cell.row in rejected])
+        self._check_rows()
+        return Output(self._encoder.encode(columns), rejects)
 
-    def _rejects(self, placed: Placed, bad: dict[int, list[CellError]]) -> bytes:
+    def _rejects(self, placed: Placed, sources: dict[str, pa.Array], bad: list[_BadCell]) -> bytes:
+        """The records of the chunk's rejected rows, in order, each with all its errors."""
         chunk = placed.chunk
+        if not bad and not chunk.aside:
+            return b""
         ordinals = chunk.ordinals()
-        errors = {ordinals[row]: found for row, found in bad.items()}
+        errors: dict[int, list[CellError]] = {}
         for ordinal, code, message in chunk.aside:
             errors[ordinal] = [CellError(None, None, code, message, None)]
-        rows = sorted(errors)
+        for row, plan, code, message in bad:
+            cells = [sources[label][row].as_py() for label in plan.labels]
+            value = cells[0] if len(cells) == 1 else None
+            error = CellError(plan.name, ", ".join(plan.labels) or None, code, message, value)
+            errors.setdefault(ordinals[row], []).append(error)
         self._counts = replace(
-            self._counts, codes=self._counts.codes + Counter(error.code for row in rows for error in errors[row])
+            self._counts, codes=self._counts.codes + Counter(each.code for found in errors.values() for each in found)
         )
         index = RowIndex(chunk.data, self._plan.dialect, chunk.rows)
         return b"".join(
             reject_record(
                 self._file, placed.first_row + ordinal, placed.first_line + source.line, errors[ordinal], source.raw
             )
-            for ordinal in rows
+            for ordinal in sorted(errors)
             for source in [index.source(ordinal)]
         )
+
+    def _refuse(self, placed: Placed, bad: list[_BadCell]) -> None:
+        """Fails the file at its first row that may not be bad."""
+        chunk = placed.chunk
+        ordinals = chunk.ordinals()
+        found = [
+            (ordinals[cell.row], f"field {cell.field.name}: {cell.message}", cell.code)
+            for cell in bad
+            if cell.field.on_error == "fail_file"
+        ]
+        if self._plan.on_error == "fail_file":
+            found += [(row.ordinal, row.message, row.code) for row in chunk.aside]
+        if found:
+            ordinal, message, code = min(found, key=lambda each: each[0])
+            line = placed.first_line + RowIndex(chunk.data, self._plan.dialect, chunk.rows).source(ordinal).line
+            raise RowRefused(f"line {line}: {message}", code, row=placed.first_row + ordinal)
+
+    def _check_rows(self) -> None:
+        allowed = self._plan.budget.rows
+        if allowed is not None and self._counts.rows_rejected > allowed:
+            raise BudgetExceeded(
+                f"{self._counts.rows_rejected} rows rejected, budget.rows allows {allowed}; {self._reasons()}"
+            )
+
+    def _check_ratio(self) -> None:
+        allowed, counts = self._plan.budget.ratio, self._counts
+        if allowed is not None and counts.rows_rejected > allowed * counts.rows_read:
+            raise BudgetExceeded(
+                f"{counts.rows_rejected} of {counts.rows_read} rows rejected, budget.ratio allows {allowed:g};"
+                f" {self._reasons()}"
+            )
+
+    def _reasons(self) -> str:
+        return ", ".join(f"{code}: {times}" for code, times in self._counts.codes.most_common())

@@ -1,0 +1,125 @@
+"""``engine check``: what is wrong with a mapping, or will be, and what it makes of samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.cli.common import Common, configure
+from engine.errors import EngineError, MappingError, SourceMissing
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from engine.core.limits import Limits
+    from engine.core.mapping import Mapping
+
+__all__ = ["check"]
+
+_HEAD_BYTES = 262_144  # of a sample, enough for the rows that are shown
+_PIECE_BYTES = 1_048_576
+
+
+def check(mapping: Path, /, *samples: Path, rows: int = 5, common: Common | None = None) -> int:
+    """Lint a mapping, run its tests and, with samples, show what becomes of their rows.
+
+    Parameters
+    ----------
+    mapping
+        The mapping, a JSON or TOML file.
+    samples
+        CSV files that the mapping is for.
+    rows
+        How many rows of each sample to show.
+    """
+    settings, _ = configure(common)
+    from rich.console import Console
+
+    from engine.core.examples import run_examples
+    from engine.core.limits import Limits
+    from engine.core.lint import lint
+    from engine.core.mapping import load_mapping
+
+    try:
+        text = mapping.read_bytes()
+    except OSError as error:
+        raise MappingError(f"cannot be read: {error.strerror}", file=str(mapping)) from None
+    loaded, limits, console = load_mapping(text, str(mapping)), Limits.of(settings.limits), Console()
+    for problem in lint(loaded):
+        console.print(f"[yellow]warning[/] {problem.where}: {problem.what}", highlight=False, soft_wrap=True)
+    failures = run_examples(loaded, limits)
+    for failure in failures:
+        console.print(f"[red]failed[/] tests[{failure.place}]: {failure.what}", highlight=False, soft_wrap=True)
+    passed = len(loaded.tests) - len(failures)
+    console.print(
+        f"{mapping}: {len(loaded.fields)} fields, {passed} of {len(loaded.tests)} tests passed", highlight=False
+    )
+    unread = [not _show(sample, loaded, limits, rows, console) for sample in samples]
+    return 1 if failures or any(unread) else 0
+
+
+def _show(sample: Path, mapping: Mapping, limits: Limits, rows: int, console: Console) -> bool:
+    """Shows a sample; false when the mapping cannot read it at all."""
+    from rich.markup import escape
+
+    from engine.core.preview import preview
+
+    try:
+        with sample.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+        shown = preview(head, mapping, limits, rows)
+        console.print(f"\n[bold]{escape(str(sample))}[/]", highlight=False, soft_wrap=True)
+        for row in shown:
+            console.print(
+                f"row {row.row}" + (f"  [red]{escape(row.error)}[/]" if row.error else ""),
+                highlight=False,
+                soft_wrap=True,
+            )
+            for cell in row.cells if row.error is None else ():
+                result = f"[red]{escape(cell.error)}[/]" if cell.error else escape(_brief(cell.value))
+                console.print(
+                    f"  {escape(cell.field):<20} {escape(_clip(cell.source)):<40} {result}",
+                    highlight=False,
+                    soft_wrap=True,
+                )
+        _totals(sample, mapping, limits, console)
+    except OSError as error:
+        raise SourceMissing(f"cannot be read: {error.strerror}", file=str(sample)) from None
+    except EngineError as error:
+        console.print(f"[red]failed[/] {escape(str(sample))}: {error.code}: {escape(error.message)}", soft_wrap=True)
+        return False
+    return True
+
+
+def _totals(sample: Path, mapping: Mapping, limits: Limits, console: Console) -> None:
+    from engine.core.plan import Plan
+    from engine.core.transform import Transform
+
+    transform = Transform(
+        Plan.compile(mapping, regex_timeout_s=limits.regex_timeout_s), file=sample.name, limits=limits
+    )
+    with sample.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            for _ in transform.feed(piece):
+                pass
+    for _ in transform.finish():
+        pass
+    counts = transform.counts
+    share = f" ({counts.rows_rejected / counts.rows_read:.2%})" if counts.rows_read else ""
+    nulled = f", {counts.cells_nulled:,} cells written as null" if counts.cells_nulled else ""
+    console.print(
+        f"{counts.rows_read:,} rows: {counts.rows_rejected:,} rejected{share}{nulled}", highlight=False, soft_wrap=True
+    )
+    for code, times in counts.codes.most_common():
+        console.print(f"  {times:>9,}  {code}", highlight=False, soft_wrap=True)
+
+
+def _brief(value: object) -> str:
+    import json
+
+    return _clip(json.dumps(value, ensure_ascii=False))
+
+
+def _clip(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 40 else text[:39] + "…"

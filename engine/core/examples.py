@@ -1,0 +1,91 @@
+"""A mapping's own tests: rows, and what must become of them (CONTRACT section 1, ``tests``)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any, NamedTuple
+
+from engine.core.limits import Limits
+from engine.core.mapping import Example, Mapping, OutputRule
+from engine.core.plan import Plan
+from engine.core.transform import Transform
+
+__all__ = ["ExampleFailure", "run_examples", "testable"]
+
+
+class ExampleFailure(NamedTuple):
+    """A test that did not hold: its place in ``tests``, and what came instead."""
+
+    place: int
+    what: str
+
+
+def run_examples(mapping: Mapping, limits: Limits) -> list[ExampleFailure]:
+    """Runs every test of a mapping through the real core; returns those that fail, in order."""
+    plan = Plan.compile(testable(mapping), regex_timeout_s=limits.regex_timeout_s)
+    failures: list[ExampleFailure] = []
+    for place, example in enumerate(mapping.tests):
+        what = _failure(example, mapping, plan, limits)
+        if what is not None:
+            failures.append(ExampleFailure(place, what))
+    return failures
+
+
+def testable(mapping: Mapping) -> Mapping:
+    """The mapping with every bad row rejected and JSON Lines out, so that a test sees what its row becomes."""
+    fields = [
+        field.model_copy(update={"on_error": "reject_row" if field.on_error == "fail_file" else field.on_error})
+        for field in mapping.fields
+    ]
+    on_error = "reject_row" if mapping.on_error == "fail_file" else mapping.on_error
+    return mapping.model_copy(update={"fields": fields, "on_error": on_error, "output": OutputRule()})
+
+
+def _failure(example: Example, mapping: Mapping, plan: Plan, limits: Limits) -> str | None:
+    labels = list(dict.fromkeys(label for field in mapping.fields for label in field.labels))
+    unknown = sorted(set(example.row) - set(labels))
+    if unknown:
+        return f"no field is read from {', '.join(map(repr, unknown))}"
+    written, errors = _convert(_csv(example, labels, mapping), plan, limits)
+    if example.reject is not None:
+        return None if errors == example.reject else f"rejected for {errors or 'nothing'}, not {example.reject}"
+    if written is None:
+        return f"rejected: {errors}"
+    for name, value in (example.expect or {}).items():
+        if name not in written:
+            return f"there is no field {name!r}"
+        if written[name] != value or isinstance(written[name], bool) != isinstance(value, bool):
+            return f"{name} is {_shown(written[name])}, not {_shown(value)}"
+    return None
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _csv(example: Example, labels: list[str], mapping: Mapping) -> bytes:
+    """The row as a file; a cell that is null, or that the test leaves out, is the mapping's first null text."""
+    null = mapping.csv.null_values[0] if mapping.csv.null_values else ""
+    cells = [null if example.row.get(label) is None else example.row[label] for label in labels]
+    text = io.StringIO()
+    writer = csv.writer(
+        text, delimiter=mapping.csv.delimiter, quotechar=mapping.csv.quote, quoting=csv.QUOTE_ALL, lineterminator="\n"
+    )
+    if mapping.csv.header is True:
+        writer.writerow(labels)
+    writer.writerow(cells)
+    return text.getvalue().encode()
+
+
+def _convert(data: bytes, plan: Plan, limits: Limits) -> tuple[dict[str, Any] | None, dict[str, str]]:
+    """The written row, if it was written, and the first code of each field's errors."""
+    transform = Transform(plan, file="test", limits=limits)
+    outputs = [*transform.feed(data), *transform.finish()]
+    rows = b"".join(output.data for output in outputs).splitlines()
+    errors: dict[str, str] = {}
+    for line in b"".join(output.rejects for output in outputs).splitlines():
+        for error in json.loads(line)["errors"]:
+            errors.setdefault(error["field"], error["code"])
+    return (json.loads(rows[0]) if rows else None), errors

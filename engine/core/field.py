@@ -1,0 +1,204 @@
+"""One field, compiled: its columns through its steps, its type and its constraints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from engine.core import constraints
+from engine.core.columns import Converted, mask_of
+from engine.core.constraints import Constraint
+from engine.core.jsonpath import JsonPath, parse_path
+from engine.core.patterns import compile_pattern
+from engine.core.reference import CellFault
+from engine.core.stepping.compile import compile_step
+from engine.core.stepping.jsoncells import ParsedJson, parse_json_column
+from engine.core.stepping.reference import default_text
+from engine.core.stepping.text import fill_default, join_columns
+from engine.core.types import TypeConverter, compile_type
+
+if TYPE_CHECKING:
+    from engine.core.mapping import FieldRule, OnError
+    from engine.core.steps import Step
+
+__all__ = ["FieldPlan", "Memo", "bound_problems", "compile_field"]
+
+
+@dataclass(slots=True)
+class Memo:
+    """What fields of one chunk have in common: the outcome of each chain of first steps, by the chain's text."""
+
+    done: dict[str, Converted] = field(default_factory=dict)
+    parsed: dict[str, ParsedJson] = field(default_factory=dict)
+
+
+type _Kernel = Callable[[pa.Array], Converted]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """A step in its place: ``chain`` is the text of the source and all steps up to it, ``before`` up to the one before.
+
+    Exactly one of kernel, path and default is set.
+    """
+
+    before: str
+    chain: str
+    kernel: _Kernel | None = None
+    path: JsonPath | None = None
+    default: str | None = None
+
+    def run(self, done: Converted, memo: Memo) -> Converted:
+        if self.kernel is not None:
+            return _then(self.kernel, done)
+        if self.path is not None:
+            parsed = memo.parsed.get(self.before)
+            if parsed is None:  # once for all paths into the same cells
+                parsed = memo.parsed[self.before] = parse_json_column(done.values)
+            return _merged(done, parsed.extract(self.path))
+        assert self.default is not None
+        rows = [fault.row for fault in done.faults]
+        return Converted(fill_default(done.values, self.default, rows), done.faults)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPlan:
+    """One field, ready to run.
+
+    Attributes:
+        labels: the columns it is read from; none for a constant.
+        stages: its steps; equal chains of two fields run once a chunk.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    const: pa.Scalar | None
+    separator: str
+    stages: tuple[_Stage, ...]
+    converter: TypeConverter
+    checks: tuple[Constraint, ...]
+    required: bool
+    on_error: OnError
+
+    def convert(self, columns: Mapping[str, pa.Array], rows: int, memo: Memo) -> Converted:
+        """The typed column of a chunk, and every fault in it. A faulty cell is null.
+
+        Args:
+            columns: the chunk's text columns by label.
+            rows: their length.
+            memo: of this chunk, shared by its fields.
+        """
+        if self.const is not None:
+            return Converted(pa.repeat(self.const, rows))
+        done = self._source(columns, memo)
+        for stage in self.stages:
+            found = memo.done.get(stage.chain)
+            if found is None:
+                found = memo.done[stage.chain] = stage.run(done, memo)
+            done = found
+        done = _then(self.converter.kernel, done)
+        broken = [fault for check in self.checks for fault in check(done.values)]
+        if self.required:
+            broken += constraints.missing(done.values, (fault.row for fault in done.faults))
+        if not broken:
+            return done
+        rows_broken = mask_of([fault.row for fault in broken], rows)
+        # Not if_else, which leaves the bytes of a text beneath its null.
+        values = pc.replace_with_mask(done.values, rows_broken, pa.scalar(None, done.values.type))
+        return Converted(values, sorted([*done.faults, *broken]))
+
+    def _source(self, columns: Mapping[str, pa.Array], memo: Memo) -> Converted:
+        if len(self.labels) == 1:
+            return Converted(columns[self.labels[0]])
+        chain = json.dumps([self.labels, self.separator])
+        if chain not in memo.done:
+            memo.done[chain] = Converted(join_columns([columns[label] for label in self.labels], self.separator))
+        return memo.done[chain]
+
+
+def compile_field(rule: FieldRule, on_error: OnError, regex_timeout_s: float) -> FieldPlan:
+    """Compiles a field whose settings were checked when its mapping was loaded."""
+    converter = compile_type(rule)
+    steps = list(rule.steps)
+    separator = steps.pop(0).join or "" if len(rule.labels) > 1 else ""
+    chain: list[Any] = [rule.labels, separator]
+    stages: list[_Stage] = []
+    for step in steps:
+        before = json.dumps(chain)
+        chain.append(step.model_dump(mode="json", by_alias=True))
+        stages.append(_stage(step, before, json.dumps(chain), regex_timeout_s))
+    return FieldPlan(
+        name=rule.name,
+        labels=rule.labels,
+        const=_scalar(rule.const, converter) if rule.const is not None else None,
+        separator=separator,
+        stages=tuple(stages),
+        converter=converter,
+        checks=tuple(_checks(rule, converter, regex_timeout_s)),
+        required=rule.required,
+        on_error=rule.on_error or on_error,
+    )
+
+
+def _stage(step: Step, before: str, chain: str, regex_timeout_s: float) -> _Stage:
+    if step.name == "default":
+        return _Stage(before, chain, default=default_text(step.rule))
+    if step.name == "json":
+        return _Stage(before, chain, path=parse_path(step.rule.path))
+    return _Stage(before, chain, kernel=compile_step(step, regex_timeout_s=regex_timeout_s).kernel)
+
+
+def _then(kernel: _Kernel, before: Converted) -> Converted:
+    return _merged(before, kernel(before.values))
+
+
+def _merged(before: Converted, after: Converted) -> Converted:
+    """The later outcome with all faults. Cells faulty before were null to it, and a null has no faults."""
+    if not before.faults:
+        return after
+    return Converted(after.values, sorted([*before.faults, *after.faults]))
+
+
+def _checks(rule: FieldRule, converter: TypeConverter, timeout_s: float) -> list[Constraint]:
+    checks: list[Constraint] = []
+    if rule.min is not None:
+        checks.append(partial(constraints.minimum, bound=_scalar(rule.min, converter), shown=default_text(rule.min)))
+    if rule.max is not None:
+        checks.append(partial(constraints.maximum, bound=_scalar(rule.max, converter), shown=default_text(rule.max)))
+    if rule.min_length is not None or rule.max_length is not None:
+        checks.append(partial(constraints.lengths, least=rule.min_length, most=rule.max_length))
+    if rule.pattern is not None:
+        checks.append(partial(constraints.pattern, compiled=compile_pattern(rule.pattern), timeout_s=timeout_s))
+    if rule.enum is not None:
+        allowed = pa.array([_value(each, converter) for each in rule.enum], converter.arrow_type)
+        checks.append(partial(constraints.enumerated, allowed=allowed, shown=constraints.shown_list(rule.enum)))
+    return checks
+
+
+def bound_problems(rule: FieldRule) -> list[tuple[str, str]]:
+    """Settings of a field that are not values of its type: the setting's place and what is wrong with it."""
+    converter = compile_type(rule)
+    given: list[tuple[str, Any]] = [("const", rule.const), ("min", rule.min), ("max", rule.max)]
+    given += [(f"enum[{place}]", value) for place, value in enumerate(rule.enum or ())]
+    found: list[tuple[str, str]] = []
+    for place, value in given:
+        if value is not None:
+            try:
+                _value(value, converter)
+            except CellFault as fault:
+                found.append((place, f"{fault.message}: the field's type is {rule.type}"))
+    return found
+
+
+def _value(value: str | float | bool, converter: TypeConverter) -> Any:
+    return converter.reference(default_text(value))
+
+
+def _scalar(value: str | float | bool, converter: TypeConverter) -> pa.Scalar:
+    return pa.scalar(_value(value, converter), converter.arrow_type)

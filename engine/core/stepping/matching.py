@@ -1,0 +1,128 @@
+"""The kernels of ``regex`` and ``replace``: RE2 where it is bound to match the same, else ``regex``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import regex
+
+from engine.core.columns import Converted, Fault, column_bytes, true_rows, widths
+from engine.core.patterns import compile_pattern
+from engine.core.reference import CellFault
+from engine.core.stepping import reference
+from engine.core.stepping.cells import from_texts, of_distinct, of_present, of_text, texts
+from engine.core.stepping.guard import Guard
+from engine.core.stepping.shape import Translation, free_length, translate
+
+__all__ = ["RegexKernel", "ReplaceKernel"]
+
+
+@dataclass(frozen=True, slots=True)
+class RegexKernel:
+    """:func:`reference.regex_group` for a column. Used by one thread only, because of its compiled pattern."""
+
+    pattern: regex.Pattern[str]
+    group: int
+    full: bool
+    required: bool
+    guard: Guard
+    quick: Translation | None
+
+    @classmethod
+    def make(cls, pattern: str, group: int | str, *, full: bool, required: bool, timeout_s: float) -> RegexKernel:
+        compiled = compile_pattern(pattern)
+        number = compiled.groupindex[group] if isinstance(group, str) else group
+        quick = _usable(translate(pattern, number, full=full))
+        return cls(compiled, number, full, required, Guard(timeout_s, free_length(pattern)), quick)
+
+    def __call__(self, column: pa.Array) -> Converted:
+        """Raises PatternTimeout: the pattern took longer than it may, on a cell or on all of them."""
+        return of_text(column, lambda cells: of_distinct(cells, self._of_cells))
+
+    def _of_cells(self, column: pa.Array) -> Converted:
+        if self.quick is None or not _fits(self.quick, column):
+            return of_present(column, self._each)
+        values = pc.struct_field(pc.extract_regex(column, self.quick.pattern), [0])
+        if not self.required or values.null_count == column.null_count:
+            return Converted(values)
+        unmatched = pc.and_(pc.is_null(values), pc.is_valid(column))
+        return Converted(values, [Fault(row, "step-error", reference.NO_MATCH) for row in true_rows(unmatched)])
+
+    def _each(self, column: pa.Array) -> Converted:
+        match = self.pattern.fullmatch if self.full else self.pattern.search
+        group = self.group
+        found: list[str | None] = []
+        faults: list[Fault] = []
+        for matches in self.guard.many(match, texts(column)):
+            if self.required and None in matches:
+                rows = [len(found) + place for place, made in enumerate(matches) if made is None]
+                faults += [Fault(row, "step-error", reference.NO_MATCH) for row in rows]
+            found += [None if made is None else made[group] for made in matches]
+        return Converted(from_texts(found), faults)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceKernel:
+    """:func:`reference.replace` for a column. Used by one thread only, because of its compiled pattern."""
+
+    pattern: regex.Pattern[str]
+    template: str
+    most_bytes: int
+    guard: Guard
+    quick: Translation | None
+
+    @classmethod
+    def make(cls, pattern: str, template: str, *, most_bytes: int, timeout_s: float) -> ReplaceKernel:
+        quick = None if "\\" in template else _usable(translate(pattern, 0, full=False))
+        if quick is not None and not quick.shortest:  # empty matches: the two disagree on which of them count
+            quick = None
+        guard = Guard(timeout_s, free_length(pattern, repeated=True))
+        return cls(compile_pattern(pattern), template, most_bytes, guard, quick)
+
+    def __call__(self, column: pa.Array) -> Converted:
+        """Raises PatternTimeout: the pattern took longer than it may, on a cell or on all of them."""
+        return of_text(column, lambda cells: of_distinct(cells, self._of_cells))
+
+    def _of_cells(self, column: pa.Array) -> Converted:
+        longest = widths(column)[1]
+        small = longest * (1 + 4 * len(self.template)) <= self.most_bytes
+        if self.quick is not None and small and _fits(self.quick, column):
+            return Converted(pc.replace_substring_regex(column, self.quick.pattern, self.template))
+        return of_present(column, self._each)
+
+    def _each(self, column: pa.Array) -> Converted:
+        replace: Callable[..., str | CellFault] = partial(
+            reference.replaced, pattern=self.pattern, template=self.template, most_bytes=self.most_bytes
+        )
+        found: list[str | None] = []
+        faults: list[Fault] = []
+        for results in self.guard.many(replace, texts(column)):
+            for result in results:
+                if isinstance(result, CellFault):
+                    faults.append(Fault(len(found), result.code, result.message))
+                    found.append(None)
+                else:
+                    found.append(result)
+        return Converted(from_texts(found), faults)
+
+
+def _usable(quick: Translation | None) -> Translation | None:
+    """The translation, if RE2 takes it: it has a limit on a pattern's size."""
+    if quick is None:
+        return None
+    try:
+        pc.extract_regex(pa.array([""]), quick.pattern)
+    except pa.ArrowInvalid:
+        return None
+    return quick
+
+
+def _fits(quick: Translation, column: pa.Array) -> bool:
+    if not quick.ascii_only and not quick.one_line:
+        return True
+    data = column_bytes(column)
+    return (data.isascii() or not quick.ascii_only) and not (quick.one_line and b"\n" in data)

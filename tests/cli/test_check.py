@@ -1,0 +1,46 @@
+"""``engine check`` finds what is wrong with a mapping, or will be, and shows what it makes of samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.command import engine, write_mapping
+
+
+def test_a_sound_mapping_and_its_sample(tmp_path: Path) -> None:
+    """Tests pass, the first rows are shown beside their source, and the rejects are counted by code."""
+    write_mapping(tmp_path, tests=[{"row": {"id": "1"}, "expect": {"id": 1}}])
+    (tmp_path / "a.csv").write_text("id,name\n1,Ada\nx,Bob\n3,Cy\n")
+    done = engine("check", "people.json", "a.csv", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "2 fields, 1 of 1 tests passed" in done.stdout
+    assert "Ada" in done.stdout
+    assert "type-error: not an integer" in done.stdout
+    assert "3 rows: 1 rejected (33.33%)" in done.stdout
+
+
+def test_a_failing_test_is_exit_1(tmp_path: Path) -> None:
+    """A test of the mapping that does not hold is named with what came instead."""
+    write_mapping(tmp_path, tests=[{"row": {"id": "1"}, "expect": {"id": 2}}])
+    done = engine("check", "people.json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "failed tests[0]: id is 1, not 2" in done.stdout
+
+
+def test_a_bad_mapping_is_exit_2(tmp_path: Path) -> None:
+    """Every problem of a mapping is a line on standard error with its place."""
+    write_mapping(tmp_path, fields=[{"name": "a", "type": "integer"}, {"name": "b", "type": "int", "steps": ["trimm"]}])
+    done = engine("check", "people.json", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "fields[0].type: no such type: 'integer' (did you mean 'int'?)" in done.stderr
+    assert "fields[1].steps[0]: no such step: 'trimm' (did you mean 'trim'?)" in done.stderr
+
+
+def test_a_sample_without_the_columns_is_exit_1(tmp_path: Path) -> None:
+    """A sample that the mapping cannot read is named with the reason, and warnings of the mapping come first."""
+    write_mapping(tmp_path, fields=[{"name": "a", "type": "string", "pattern": "(x+)+"}])
+    (tmp_path / "a.csv").write_text("b\n1\n")
+    done = engine("check", "people.json", "a.csv", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "warning fields[0].pattern" in done.stdout
+    assert "header-error: no column 'a'" in done.stdout

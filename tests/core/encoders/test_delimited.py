@@ -1,0 +1,108 @@
+"""CSV output: byte for byte what Python's ``csv.writer`` writes, and what its reader reads back."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.core.fieldtypes import parse_type
+from tests.core.encoders.typed import (
+    EXTREMES,
+    FIELDS,
+    columns_of,
+    encode_all,
+    extreme_rows,
+    field_named,
+    format_of,
+    pieces_of,
+    values_of,
+)
+
+_CELLS = st.none() | st.text(st.one_of(st.sampled_from("\",\n\r '\t;|\\\0x"), st.characters(codec="utf-8")), max_size=6)
+
+
+def written(rows: list[list[Any]]) -> bytes:
+    """What the standard library writes."""
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows(rows)
+    return file.getvalue().encode()
+
+
+def cell_text(value: Any) -> str | None:
+    """The contract's text of a value that is not a float."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case Decimal():
+            return f"{value:f}"
+        case datetime():
+            return f"{value.year:04}-{value:%m-%dT%H:%M:%S.%f}Z"
+        case date():
+            return f"{value.year:04}-{value:%m-%d}"
+        case bytes():
+            return base64.b64encode(value).decode()
+    return None if value is None else str(value)
+
+
+@settings(max_examples=300)
+@given(st.integers(1, 3).flatmap(lambda width: st.lists(st.lists(_CELLS, min_size=width, max_size=width), min_size=1)))
+def test_text_is_what_the_standard_library_writes(rows: list[list[str | None]]) -> None:
+    """Quotes stand where ``csv.writer`` puts them and nowhere else, also in files of one column."""
+    names = ["a", 'b "c", d', ""][: len(rows[0])]
+    fields = [(name, parse_type("string")) for name in names]
+    assert encode_all(format_of("csv", None, fields), fields, rows) == written([names, *rows])
+
+
+def test_every_type_is_what_the_standard_library_writes() -> None:
+    """So it is for the texts of all types but floats, which have several texts, and for each alone in a file."""
+    for fields, rows in [
+        ([field for field in FIELDS if field[1].kind != "float"], [[*row[:2], *row[3:]] for row in extreme_rows()]),
+        *[(field_named(name), [[value] for value in values]) for name, values in EXTREMES.items() if name != "float"],
+    ]:
+        expected = written([[name for name, _ in fields], *([cell_text(value) for value in row] for row in rows)])
+        assert encode_all(format_of("csv", None, fields), fields, rows) == expected
+
+
+@settings(max_examples=200)
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
+def test_floats_read_back(values: list[float]) -> None:
+    """A float's text reads back as the same bits."""
+    fields = field_named("float")
+    text = encode_all(format_of("csv", None, fields), fields, [[value] for value in values]).decode()
+    cells = [row[0] for row in csv.reader(io.StringIO(text, newline=""))][1:]
+    assert [float(cell).hex() for cell in cells] == [value.hex() for value in values]
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(*(values_of(kind) for _, kind in FIELDS)), max_size=8), st.data())
+def test_batches_do_not_show(rows: list[tuple[Any, ...]], data: st.DataObject) -> None:
+    """The same rows give the same bytes, whatever batches they come in."""
+    columns = columns_of(FIELDS, rows)
+    cuts = data.draw(st.lists(st.integers(0, len(rows)), max_size=4))
+    output = format_of("csv", None, FIELDS)
+    assert b"".join(pieces_of(output.open(), columns, cuts)) == encode_all(output, FIELDS, rows)
+
+
+def test_file_without_rows() -> None:
+    """A file without rows is its header, with or without a batch of no rows."""
+    fields = [("a", parse_type("int")), ('"b"', parse_type("json"))]
+    output = format_of("csv", None, fields)
+    assert output.open().finish() == b'a,"""b"""\n'
+    assert encode_all(output, fields, []) == b'a,"""b"""\n'
+
+
+def test_files_share_nothing() -> None:
+    """Two files open at once from one compiled output each get their header and their rows."""
+    fields = field_named("int")
+    output = format_of("csv", None, fields)
+    first, second = output.open(), output.open()
+    one, two = (columns_of(fields, [[number]]) for number in (1, 2))
+    assert [first.encode(one), second.encode(two), first.encode(two)] == [b"the int\n1\n", b"the int\n2\n", b"2\n"]
+    assert first.finish() == second.finish() == b""
