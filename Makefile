@@ -22,6 +22,10 @@ demo: setup ## the whole engine on this machine: a local SQS and S3, sample file
 test: setup ## the suite, free-threaded and with the GIL, both at the same time
 	@scripts/test-both $(ARGS)
 
+.PHONY: fuzz
+fuzz: setup ## the property tests of the core, fifty times as long
+	@ENGINE_TEST_EXAMPLES=10 .venv/bin/python -m pytest tests/core --timeout=0 $(ARGS)
+
 .PHONY: test-all
 test-all: ## the suite on every build that can be had, 3.14 and 3.14t included
 	@scripts/test-all $(ARGS)

@@ -18,6 +18,7 @@ from engine.core import reference
 from engine.core.fieldtypes import FieldType, parse_type
 from engine.core.reference import NUMBER_CHARS, CellFault
 from engine.core.types import TypeConverter, compile_type
+from tests.examples import examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ def check(converter: TypeConverter, values: Sequence[str | None]) -> None:
 
 
 @pytest.mark.parametrize("name", RULES)
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=examples(EXAMPLES), deadline=None)
 @given(data=st.data())
 def test_equals_the_reference(name: str, data: st.DataObject) -> None:
     """On columns that mix common, nearly right and arbitrary cells and nulls, values and faults are the reference's."""
@@ -221,7 +222,7 @@ def test_equals_the_reference(name: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("name", RULES)
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=examples(EXAMPLES), deadline=None)
 @given(data=st.data())
 def test_equals_the_reference_on_uniform_columns(name: str, data: st.DataObject) -> None:
     """One cell repeated, perhaps with one other, so that whole-column shortcuts are taken."""

@@ -15,6 +15,7 @@ from engine.core.limits import Limits
 from engine.core.reader import CsvReader
 from engine.core.rows import RowIndex
 from engine.errors import FileError, HeaderError
+from tests.examples import examples
 
 LIMITS = Limits()
 
@@ -83,7 +84,7 @@ FILES = st.builds(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 @given(data=FILES, pieces=PIECES, chunk_bytes=st.integers(1, 64))
 @example(data=b'a,b\n1,5" pipe\n2,"x\ny"\n3,"z"\n', pieces=[15], chunk_bytes=8)
 @example(data=b'a\n"x\n"\n"', pieces=[], chunk_bytes=1)
@@ -98,7 +99,7 @@ def test_equals_csv_reader(data: bytes, pieces: list[int], chunk_bytes: int) -> 
     assert [row[:3] for row in found] == rows
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(data=FILES)
 def test_raw_text_is_the_row_again(data: bytes) -> None:
     """Each row's raw text, read by itself, gives the row's cells."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from engine.core.reference import CellFault, compile_format, parse_layout, to_date, to_timestamp
 from engine.core.reference.times import iso_date
 from engine.core.timeformats import check_format
+from tests.examples import examples
 
 
 def at(text: str) -> datetime:
@@ -264,7 +265,7 @@ _FORMS = ["%d/%m/%Y", "%m/%d/%y %H:%M", "%d%m%Y", "%Y%j", "%Y-%m-%dT%H:%M:%S.%f"
           "%Y-%m-%d %H:%M:%S%z", "%y%m%d%f"]  # fmt: skip
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(data=st.data(), form=st.sampled_from(_FORMS))
 def test_reads_what_strptime_reads(data: st.DataObject, form: str) -> None:
     """Layouts and ``datetime.strptime`` agree on texts of digits, apart from what the module names as different."""

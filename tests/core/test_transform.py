@@ -16,6 +16,7 @@ from engine.core.mapping import validate_mapping
 from engine.core.plan import Plan
 from engine.core.transform import Counts, Transform
 from engine.errors import HeaderError
+from tests.examples import examples
 from tests.oracle import expect, read_jsonl, read_rejects
 
 
@@ -104,7 +105,7 @@ def _csv(rows: list[list[str]], end: str) -> bytes:
     return end.join(quoted).encode("utf-8", "surrogatepass")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     rows=st.lists(st.tuples(*CELLS.values()).map(list), max_size=15),
     end=st.sampled_from(["\n", "\r\n"]),

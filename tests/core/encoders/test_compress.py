@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from engine.core.encoders import output_suffix
 from engine.core.encoders.compress import COMPRESSORS, TextCompression
+from tests.examples import examples
 
 _RANDOM = random.Random(1)
 _NOISE = b"".join(
@@ -47,7 +48,7 @@ def opened(kind: TextCompression, data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["gzip", "zstd"])
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(cuts=st.lists(st.integers(0, len(_NOISE)), max_size=40))
 def test_cuts_do_not_show(kind: TextCompression, cuts: list[int]) -> None:
     """Any cuts of a text give the same bytes, which read back as the text."""

@@ -24,6 +24,7 @@ from tests.core.encoders.typed import (
     pieces_of,
     values_of,
 )
+from tests.examples import examples
 
 _CELLS = st.none() | st.text(st.one_of(st.sampled_from("\",\n\r '\t;|\\\0x"), st.characters(codec="utf-8")), max_size=6)
 
@@ -51,7 +52,7 @@ def cell_text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.integers(1, 3).flatmap(lambda width: st.lists(st.lists(_CELLS, min_size=width, max_size=width), min_size=1)))
 def test_text_is_what_the_standard_library_writes(rows: list[list[str | None]]) -> None:
     """Quotes stand where ``csv.writer`` puts them and nowhere else, also in files of one column."""
@@ -70,7 +71,7 @@ def test_every_type_is_what_the_standard_library_writes() -> None:
         assert encode_all(format_of("csv", None, fields), fields, rows) == expected
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_floats_read_back(values: list[float]) -> None:
     """A float's text reads back as the same bits."""
@@ -80,7 +81,7 @@ def test_floats_read_back(values: list[float]) -> None:
     assert [float(cell).hex() for cell in cells] == [value.hex() for value in values]
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.lists(st.tuples(*(values_of(kind) for _, kind in FIELDS)), max_size=8), st.data())
 def test_batches_do_not_show(rows: list[tuple[Any, ...]], data: st.DataObject) -> None:
     """The same rows give the same bytes, whatever batches they come in."""

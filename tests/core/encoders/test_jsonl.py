@@ -25,6 +25,7 @@ from tests.core.encoders.typed import (
     pieces_of,
     values_of,
 )
+from tests.examples import examples
 
 
 def expected_text(kind: FieldType, value: Any) -> str | None:
@@ -73,7 +74,7 @@ def test_extremes_of_a_type(type_name: str) -> None:
             check(fields[0][1], value, line[1 + len(head) : -1])
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.lists(st.tuples(*(values_of(kind) for _, kind in FIELDS)), max_size=6))
 def test_standard_library_reads_it_back(rows: list[tuple[Any, ...]]) -> None:
     """``json`` reads back the value of every field of every row, in the mapping's order, whatever the nulls."""
@@ -98,7 +99,7 @@ def test_standard_library_reads_it_back(rows: list[tuple[Any, ...]]) -> None:
                     assert read == value
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.lists(st.tuples(*(values_of(kind) for _, kind in FIELDS)), max_size=8), st.data())
 def test_batches_do_not_show(rows: list[tuple[Any, ...]], data: st.DataObject) -> None:
     """The same rows give the same bytes, whatever batches they come in."""

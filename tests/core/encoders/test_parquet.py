@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from engine.core.encoders import parquet
 from engine.core.fieldtypes import parse_type
 from tests.core.encoders.typed import FIELDS, columns_of, encode_all, extreme_rows, format_of, pieces_of, values_of
+from tests.examples import examples
 
 _MIB = 1 << 20
 
@@ -74,7 +75,7 @@ def test_file_without_rows(rows: list[Any] | None) -> None:
     assert b"engine.mapping_id" in file.metadata.metadata
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     rows=st.lists(st.tuples(*(values_of(kind) for _, kind in FIELDS)), max_size=12),
     limit=st.integers(1, 1200),

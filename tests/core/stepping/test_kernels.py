@@ -20,6 +20,7 @@ from engine.core.stepping.jsoncells import parse_json_column
 from engine.core.stepping.reference import Value
 from engine.core.stepping.text import fill_default, join_columns
 from tests.core.stepping.columns import check, make
+from tests.examples import examples
 
 _SPACES = st.text(" \t\r\n\v\f\x1c\x1f\x85\xa0\u2003\u3000\ufeff\u200b", max_size=3)
 _OCTETS = st.binary(max_size=9)
@@ -90,7 +91,7 @@ BOTH = pytest.mark.parametrize(
 
 
 @BOTH
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(data=st.data())
 def test_equals_the_reference(converter: StepConverter, cells: st.SearchStrategy[str], data: st.DataObject) -> None:
     """On columns that mix right, nearly right and arbitrary cells and nulls, values and faults are the reference's."""
@@ -99,7 +100,7 @@ def test_equals_the_reference(converter: StepConverter, cells: st.SearchStrategy
 
 
 @BOTH
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(data=st.data())
 def test_equals_the_reference_on_uniform_columns(
     converter: StepConverter, cells: st.SearchStrategy[str], data: st.DataObject
@@ -111,7 +112,7 @@ def test_equals_the_reference_on_uniform_columns(
 
 
 @BOTH
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(data=st.data())
 def test_bad_utf8(converter: StepConverter, cells: st.SearchStrategy[str], data: st.DataObject) -> None:
     """In a binary column, cells that are no UTF-8 are step errors and nothing else changes."""
@@ -137,7 +138,7 @@ def test_empty_and_null_columns(
 
 
 @BOTH
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=examples(2), deadline=None)
 @given(data=st.data())
 def test_long_columns(converter: StepConverter, cells: st.SearchStrategy[str], data: st.DataObject) -> None:
     """A thousand rows: few distinct cells, which are then done once each, give what they give one by one."""
@@ -223,7 +224,7 @@ def _parts(path: str) -> list[str | int]:
     return list(parse_path(path))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(rows=st.lists(st.tuples(*[st.one_of(st.none(), st.text(max_size=3))] * 3), max_size=12), sep=st.text(max_size=2))
 def test_join_equals_the_reference(rows: list[tuple[str | None, ...]], sep: str) -> None:
     """Joined columns are what the reference makes of each row."""
@@ -233,7 +234,7 @@ def test_join_equals_the_reference(rows: list[tuple[str | None, ...]], sep: str)
     assert join_columns(columns[:1], sep).to_pylist() == [row[0] for row in rows]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(values=st.lists(st.one_of(st.none(), st.text(max_size=3)), max_size=12), data=st.data())
 def test_default_equals_the_reference_but_for_faults(values: list[str | None], data: st.DataObject) -> None:
     """Nulls get the default, unless they are null because an earlier step failed."""

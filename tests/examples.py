@@ -1,0 +1,14 @@
+"""How hard property tests try: ``make test`` a little on every change, ``make fuzz`` long and now and then."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["examples"]
+
+_SHARE = float(os.environ.get("ENGINE_TEST_EXAMPLES", "0.2"))
+
+
+def examples(most: int) -> int:
+    """``most`` times ``$ENGINE_TEST_EXAMPLES``, but not fewer than ten, or than ``most`` where that is less."""
+    return max(min(most, 10), round(most * _SHARE))
