@@ -22,7 +22,7 @@ _PIECE = 1_048_576
 
 
 def _transform(data: bytes, plan: Plan) -> None:
-    transform = Transform(plan, file="bench", limits=Limits())
+    transform = Transform(plan, file="bench")
     for start in range(0, len(data), _PIECE):
         for _ in transform.feed(data[start : start + _PIECE]):
             pass
@@ -59,7 +59,7 @@ def measure_core(rows: int, runs: int) -> list[dict[str, Any]]:
 
     The contenders alternate, so that a noisy neighbour hits all of them; figures are medians.
     """
-    plan = Plan.compile(validate_mapping(activity_mapping(), "bench"))
+    plan = Plan.compile(validate_mapping(activity_mapping(), "bench"), Limits())
     results = []
     for corrupt in (0.0, 0.01, 0.2):
         data, _ = build(Activity(rows=rows, corrupt=corrupt))

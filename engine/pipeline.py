@@ -89,8 +89,8 @@ async def run_file(job: FileJob, stores: Stores, on_progress: OnProgress) -> Fil
 
 
 async def _stream(job: FileJob, source: ObjectStore, output: _Output, on_progress: OnProgress) -> FileResult:
-    plan = cached_plan(job.mapping, job.mapping_sha256, regex_timeout_s=job.limits.regex_timeout_s)
-    transform = Transform(plan, file=job.key, limits=job.limits)
+    plan = cached_plan(job.mapping, job.mapping_sha256, job.limits)
+    transform = Transform(plan, file=job.key)
     bytes_read = 0
     await output.begin()
     async with source.read(job.key, version_id=job.version_id) as reader:

@@ -95,9 +95,7 @@ def _totals(sample: Path, mapping: Mapping, limits: Limits, console: Console) ->
     from engine.core.plan import Plan
     from engine.core.transform import Transform
 
-    transform = Transform(
-        Plan.compile(mapping, regex_timeout_s=limits.regex_timeout_s), file=sample.name, limits=limits
-    )
+    transform = Transform(Plan.compile(mapping, limits), file=sample.name)
     with sample.open("rb") as file:
         while piece := file.read(_PIECE_BYTES):
             for _ in transform.feed(piece):

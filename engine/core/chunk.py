@@ -20,8 +20,11 @@ from engine.core.rows import RowIndex
 __all__ = ["Aside", "Chunk", "parse_chunk"]
 
 
+_BLANK = "nothing on the line"
+
+
 class Aside(NamedTuple):
-    """A row set aside before its cells were looked at. ``ordinal`` counts the chunk's rows from 0, blank ones not."""
+    """A row set aside before its cells were looked at. ``ordinal`` counts the chunk's rows from 0."""
 
     ordinal: int
     code: str
@@ -35,7 +38,7 @@ class Chunk:
     Attributes:
         data: the bytes they were parsed from.
         lines: line ends in ``data``.
-        rows: how many rows there are, aside or not (blank rows are not rows).
+        rows: how many rows there are, aside or not (blank rows only where the dialect counts them).
         columns: text columns by position, for the positions asked for; equal lengths.
         aside: the rows not in ``columns``, in order.
     """
@@ -72,7 +75,9 @@ def parse_chunk(data: bytes, dialect: Dialect, width: int, wanted: Sequence[int]
         return "skip"
 
     if not data.strip(b"\r\n"):
-        return Chunk(data, count_lines(data), 0, {place: pa.array([], pa.string()) for place in wanted}, ())
+        lines = count_lines(data)
+        aside = [Aside(row, "blank-row", _BLANK) for row in range(lines if dialect.blank_rows else 0)]
+        return Chunk(data, lines, len(aside), {place: pa.array([], pa.string()) for place in wanted}, aside)
     names = [str(place) for place in range(width)]
     table = pa_csv.read_csv(
         pa.BufferReader(data),
@@ -82,7 +87,7 @@ def parse_chunk(data: bytes, dialect: Dialect, width: int, wanted: Sequence[int]
             quote_char=dialect.quote,
             double_quote=True,
             newlines_in_values=True,
-            ignore_empty_lines=True,
+            ignore_empty_lines=not dialect.blank_rows,
             invalid_row_handler=set_aside,
         ),
         convert_options=pa_csv.ConvertOptions(
@@ -96,9 +101,11 @@ def parse_chunk(data: bytes, dialect: Dialect, width: int, wanted: Sequence[int]
     )
     rows = table.num_rows + len(ragged)
     columns = {place: _contiguous(table.column(names[place])) for place in wanted}
-    aside: list[Aside] = ragged
+    aside = ragged
+    if dialect.blank_rows and _blank_perhaps(data):
+        aside, columns = _set_aside(_blank(RowIndex(data, dialect, rows), rows), aside, columns)
     if not _is_utf8(data):
-        aside, columns = _set_undecodable_aside(data, RowIndex(data, dialect, rows), ragged, columns)
+        aside, columns = _set_aside(_undecodable(data, RowIndex(data, dialect, rows)), aside, columns)
     return Chunk(data, count_lines(data), rows, {place: _as_text(column) for place, column in columns.items()}, aside)
 
 
@@ -122,24 +129,34 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _set_undecodable_aside(
-    data: bytes, index: RowIndex, ragged: list[Aside], columns: dict[int, pa.Array]
+def _set_aside(
+    found: Iterator[Aside], aside: list[Aside], columns: dict[int, pa.Array]
 ) -> tuple[list[Aside], dict[int, pa.Array]]:
-    gone = sorted(row.ordinal for row in ragged)
-    aside = list(ragged)
+    """Adds rows to those aside, and takes them out of the columns. A blank row is not called ragged."""
+    gone = sorted(row.ordinal for row in aside)
+    reasons = {row.ordinal: row for row in aside}
     drop: list[int] = []
-    for ordinal, message in _undecodable(data, index):
-        passed = bisect_left(gone, ordinal)
-        if passed < len(gone) and gone[passed] == ordinal:
-            continue
-        aside.append(Aside(ordinal, "encoding-error", message))
-        drop.append(ordinal - passed)
+    for row in found:
+        passed = bisect_left(gone, row.ordinal)
+        if row.ordinal not in reasons:
+            drop.append(row.ordinal - passed)
+            reasons[row.ordinal] = row
+        elif row.code == "blank-row":
+            reasons[row.ordinal] = row
     height = len(next(iter(columns.values())))
     keep = pc.invert(mask_of(drop, height))
-    return sorted(aside), {place: column.filter(keep) for place, column in columns.items()}
+    return sorted(reasons.values()), {place: column.filter(keep) for place, column in columns.items()}
 
 
-def _undecodable(data: bytes, index: RowIndex) -> Iterator[tuple[int, str]]:
+def _blank_perhaps(data: bytes) -> bool:
+    return data.startswith((b"\n", b"\r")) or any(pair in data for pair in (b"\n\n", b"\n\r", b"\r\r"))
+
+
+def _blank(index: RowIndex, rows: int) -> Iterator[Aside]:
+    return (Aside(ordinal, "blank-row", _BLANK) for ordinal in range(rows) if not index.source(ordinal).raw)
+
+
+def _undecodable(data: bytes, index: RowIndex) -> Iterator[Aside]:
     """The rows that are not UTF-8, in order, each once; the first bad byte of each is named."""
     start, last = 0, -1
     while True:
@@ -155,6 +172,7 @@ def _undecodable(data: bytes, index: RowIndex) -> Iterator[tuple[int, str]]:
             try:
                 row.decode()
             except UnicodeDecodeError as error:
-                yield ordinal, f"byte 0x{row[error.start]:02x} at offset {error.start} of the row is not UTF-8"
+                what = f"byte 0x{row[error.start]:02x} at offset {error.start} of the row is not UTF-8"
+                yield Aside(ordinal, "encoding-error", what)
             last = ordinal
         start = data.find(b"\n", offset) + 1 or len(data)

@@ -24,10 +24,10 @@ class ExampleFailure(NamedTuple):
 
 def run_examples(mapping: Mapping, limits: Limits) -> list[ExampleFailure]:
     """Runs every test of a mapping through the real core; returns those that fail, in order."""
-    plan = Plan.compile(testable(mapping), regex_timeout_s=limits.regex_timeout_s)
+    plan = Plan.compile(testable(mapping), limits)
     failures: list[ExampleFailure] = []
     for place, example in enumerate(mapping.tests):
-        what = _failure(example, mapping, plan, limits)
+        what = _failure(example, mapping, plan)
         if what is not None:
             failures.append(ExampleFailure(place, what))
     return failures
@@ -43,12 +43,12 @@ def testable(mapping: Mapping) -> Mapping:
     return mapping.model_copy(update={"fields": fields, "on_error": on_error, "output": OutputRule()})
 
 
-def _failure(example: Example, mapping: Mapping, plan: Plan, limits: Limits) -> str | None:
+def _failure(example: Example, mapping: Mapping, plan: Plan) -> str | None:
     labels = list(dict.fromkeys(label for field in mapping.fields for label in field.labels))
     unknown = sorted(set(example.row) - set(labels))
     if unknown:
         return f"no field is read from {', '.join(map(repr, unknown))}"
-    written, errors = _convert(_csv(example, labels, mapping), plan, limits)
+    written, errors = _convert(_csv(example, labels, mapping), plan)
     if example.reject is not None:
         return None if errors == example.reject else f"rejected for {errors or 'nothing'}, not {example.reject}"
     if written is None:
@@ -79,9 +79,9 @@ def _csv(example: Example, labels: list[str], mapping: Mapping) -> bytes:
     return text.getvalue().encode()
 
 
-def _convert(data: bytes, plan: Plan, limits: Limits) -> tuple[dict[str, Any] | None, dict[str, str]]:
+def _convert(data: bytes, plan: Plan) -> tuple[dict[str, Any] | None, dict[str, str]]:
     """The written row, if it was written, and the first code of each field's errors."""
-    transform = Transform(plan, file="test", limits=limits)
+    transform = Transform(plan, file="test")
     outputs = [*transform.feed(data), *transform.finish()]
     rows = b"".join(output.data for output in outputs).splitlines()
     errors: dict[str, str] = {}

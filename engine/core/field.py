@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.core import constraints
-from engine.core.columns import Converted, mask_of
+from engine.core.columns import Converted, Fault, mask_of, too_long
 from engine.core.constraints import Constraint
 from engine.core.jsonpath import JsonPath, parse_path
+from engine.core.limits import Limits
 from engine.core.patterns import compile_pattern
 from engine.core.reference import CellFault
 from engine.core.stepping.compile import compile_step
@@ -73,11 +74,15 @@ class FieldPlan:
 
     Attributes:
         labels: the columns it is read from; none for a constant.
+        source: the text by which fields that are read from the same columns know each other.
         stages: its steps; equal chains of two fields run once a chunk.
+        cell_bytes: cells over this are faults before any step, type or pattern sees them.
     """
 
     name: str
     labels: tuple[str, ...]
+    source: str
+    cell_bytes: int
     const: pa.Scalar | None
     separator: str
     stages: tuple[_Stage, ...]
@@ -108,50 +113,60 @@ class FieldPlan:
             broken += constraints.missing(done.values, (fault.row for fault in done.faults))
         if not broken:
             return done
-        rows_broken = mask_of([fault.row for fault in broken], rows)
-        # Not if_else, which leaves the bytes of a text beneath its null.
-        values = pc.replace_with_mask(done.values, rows_broken, pa.scalar(None, done.values.type))
-        return Converted(values, sorted([*done.faults, *broken]))
+        return _merged(done, _without(done.values, broken))
 
     def _source(self, columns: Mapping[str, pa.Array], memo: Memo) -> Converted:
-        if len(self.labels) == 1:
-            return Converted(columns[self.labels[0]])
-        chain = json.dumps([self.labels, self.separator])
-        if chain not in memo.done:
-            memo.done[chain] = Converted(join_columns([columns[label] for label in self.labels], self.separator))
-        return memo.done[chain]
+        done = memo.done.get(self.source)
+        if done is None:
+            cells = [columns[label] for label in self.labels]
+            faults = [fault for column in cells for fault in too_long(column, self.cell_bytes)]
+            values = cells[0] if len(cells) == 1 else join_columns(cells, self.separator)
+            done = memo.done[self.source] = _without(values, faults)
+        return done
 
 
-def compile_field(rule: FieldRule, on_error: OnError, regex_timeout_s: float) -> FieldPlan:
+def compile_field(rule: FieldRule, on_error: OnError, limits: Limits) -> FieldPlan:
     """Compiles a field whose settings were checked when its mapping was loaded."""
     converter = compile_type(rule)
     steps = list(rule.steps)
     separator = steps.pop(0).join or "" if len(rule.labels) > 1 else ""
     chain: list[Any] = [rule.labels, separator]
+    source = json.dumps(chain)
     stages: list[_Stage] = []
     for step in steps:
         before = json.dumps(chain)
         chain.append(step.model_dump(mode="json", by_alias=True))
-        stages.append(_stage(step, before, json.dumps(chain), regex_timeout_s))
+        stages.append(_stage(step, before, json.dumps(chain), limits))
     return FieldPlan(
         name=rule.name,
         labels=rule.labels,
+        source=source,
+        cell_bytes=limits.cell_bytes,
         const=_scalar(rule.const, converter) if rule.const is not None else None,
         separator=separator,
         stages=tuple(stages),
         converter=converter,
-        checks=tuple(_checks(rule, converter, regex_timeout_s)),
+        checks=tuple(_checks(rule, converter, limits.regex_timeout_s)),
         required=rule.required,
         on_error=rule.on_error or on_error,
     )
 
 
-def _stage(step: Step, before: str, chain: str, regex_timeout_s: float) -> _Stage:
+def _stage(step: Step, before: str, chain: str, limits: Limits) -> _Stage:
     if step.name == "default":
         return _Stage(before, chain, default=default_text(step.rule))
     if step.name == "json":
         return _Stage(before, chain, path=parse_path(step.rule.path))
-    return _Stage(before, chain, kernel=compile_step(step, regex_timeout_s=regex_timeout_s).kernel)
+    return _Stage(before, chain, kernel=compile_step(step, limits).kernel)
+
+
+def _without(values: pa.Array, faults: list[Fault]) -> Converted:
+    """The column with null for its faulty cells."""
+    if not faults:
+        return Converted(values)
+    faulty = mask_of([fault.row for fault in faults], len(values))
+    # Not if_else, which leaves the bytes of a text beneath its null.
+    return Converted(pc.replace_with_mask(values, faulty, pa.scalar(None, values.type)), sorted(faults))
 
 
 def _then(kernel: _Kernel, before: Converted) -> Converted:

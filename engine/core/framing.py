@@ -19,8 +19,15 @@ csv.field_size_limit(2**31 - 1)  # process-wide, once, at import; the engine's o
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
+    """How a file is written.
+
+    Attributes:
+        blank_rows: whether lines with nothing on them are rows; bad ones then.
+    """
+
     delimiter: str = ","
     quote: str = '"'
+    blank_rows: bool = False
 
     @property
     def quote_byte(self) -> bytes:

@@ -19,7 +19,8 @@ from pydantic import (
 )
 
 from engine.core.fieldtypes import TYPE_SCHEMA, FieldType, parse_type
-from engine.core.steps import Pattern, Step
+from engine.core.framing import Dialect
+from engine.core.steps import Pattern, Step, Text
 from engine.core.timeformats import check_format, check_timezone
 from engine.documents import validate
 from engine.errors import MappingError, Problem
@@ -67,6 +68,7 @@ class CsvDialect(_Model):
     header: bool | Annotated[list[str], Field(min_length=1)] = True
     encoding: Annotated[str, AfterValidator(_utf8)] = "utf-8"
     null_values: list[str] = [""]
+    blank_rows: Literal["skip", "error"] = "skip"
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -74,13 +76,18 @@ class CsvDialect(_Model):
             raise ValueError("delimiter and quote must differ")
         return self
 
+    @property
+    def dialect(self) -> Dialect:
+        """The same as the core reads it."""
+        return Dialect(self.delimiter, self.quote, blank_rows=self.blank_rows == "error")
+
 
 class FieldRule(_Model):
     """One field of the output: where it comes from, what is done to it, and what it must be."""
 
     name: Annotated[str, StringConstraints(min_length=1)]
     source: Annotated[str | Annotated[list[str], Field(min_length=1)] | None, Field(alias="from")] = None
-    const: Scalar | None = None
+    const: Text | int | float | bool | None = None
     steps: list[Step] = []
     type: Annotated[str, AfterValidator(_type), WithJsonSchema(TYPE_SCHEMA)]
     formats: Annotated[list[Annotated[str, AfterValidator(check_format)]], Field(min_length=1)] | None = None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from engine.core.encoders import OutputFormat, output_format
 from engine.core.field import FieldPlan, compile_field
 from engine.core.framing import Dialect
+from engine.core.limits import Limits
 from engine.core.mapping import Budget, Mapping, OnError, validate_mapping
 from engine.errors import HeaderError, nearest
 
@@ -31,12 +32,13 @@ class Plan:
     on_error: OnError
     budget: Budget
     output: OutputFormat
+    limits: Limits
 
     @classmethod
-    def compile(cls, mapping: Mapping, *, regex_timeout_s: float = 1.0) -> Plan:
+    def compile(cls, mapping: Mapping, limits: Limits) -> Plan:
         return cls(
-            fields=tuple(compile_field(rule, mapping.on_error, regex_timeout_s) for rule in mapping.fields),
-            dialect=Dialect(mapping.csv.delimiter, mapping.csv.quote),
+            fields=tuple(compile_field(rule, mapping.on_error, limits) for rule in mapping.fields),
+            dialect=mapping.csv.dialect,
             header=mapping.csv.header if isinstance(mapping.csv.header, bool) else tuple(mapping.csv.header),
             null_values=tuple(mapping.csv.null_values),
             on_error=mapping.on_error,
@@ -48,6 +50,7 @@ class Plan:
                 mapping_id=mapping.id,
                 mapping_sha256=mapping.sha256,
             ),
+            limits=limits,
         )
 
     def bind(self, labels: Sequence[str]) -> dict[str, int]:
@@ -70,28 +73,27 @@ class Plan:
 
 
 class _Cache(threading.local):
-    """Each thread's plans by mapping hash and time limit, least recently used first."""
+    """Each thread's plans by mapping hash and limits, least recently used first."""
 
     def __init__(self) -> None:
-        self.plans: OrderedDict[tuple[str, float], Plan] = OrderedDict()
+        self.plans: OrderedDict[tuple[str, Limits], Plan] = OrderedDict()
 
 
 _cache = _Cache()
 
 
-def cached_plan(canonical: bytes, sha256: str, *, regex_timeout_s: float) -> Plan:
+def cached_plan(canonical: bytes, sha256: str, limits: Limits) -> Plan:
     """This thread's plan for a mapping, compiled on first use.
 
     Args:
         canonical: :attr:`Mapping.canonical`, which was valid when it was made.
-        sha256: its hash; with the time limit the cache's key.
-        regex_timeout_s: processor time of one pattern on one cell, in seconds.
+        sha256: its hash; with the limits the cache's key.
     """
-    plans, key = _cache.plans, (sha256, regex_timeout_s)
+    plans, key = _cache.plans, (sha256, limits)
     plan = plans.get(key)
     if plan is None:
         mapping = validate_mapping(json.loads(canonical), "mapping")
-        plan = plans[key] = Plan.compile(mapping, regex_timeout_s=regex_timeout_s)
+        plan = plans[key] = Plan.compile(mapping, limits)
         if len(plans) > _KEPT:
             plans.popitem(last=False)
     else:

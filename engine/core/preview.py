@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.core.examples import testable
-from engine.core.framing import Dialect, records
+from engine.core.framing import records
 from engine.core.limits import Limits
 from engine.core.mapping import Mapping
 from engine.core.plan import Plan
@@ -45,14 +45,12 @@ def preview(head: bytes, mapping: Mapping, limits: Limits, rows: int) -> list[Pr
     Raises:
         HeaderError: a column that the mapping uses is missing or stands twice.
     """
-    dialect = Dialect(mapping.csv.delimiter, mapping.csv.quote)
     header = mapping.csv.header is True
-    found = [record for record in records(head.removeprefix(b"\xef\xbb\xbf"), dialect) if record.cells]
+    found = [record for record in records(head.removeprefix(b"\xef\xbb\xbf"), mapping.csv.dialect) if record.cells]
     labels = _labels(found[0].cells, mapping) if found else []
     wanted = found[1 : rows + 1] if header else found[:rows]
     end = next((record.start for record in found if wanted and record.start > wanted[-1].start), len(head))
-    plan = Plan.compile(testable(mapping), regex_timeout_s=limits.regex_timeout_s)
-    transform = Transform(plan, file="sample", limits=limits)
+    transform = Transform(Plan.compile(testable(mapping), limits), file="sample")
     outputs = [*transform.feed(head.removeprefix(b"\xef\xbb\xbf")[:end]), *transform.finish()]
     written = iter([json.loads(line) for line in b"".join(output.data for output in outputs).splitlines()])
     rejects = {

@@ -18,30 +18,30 @@ class Source(NamedTuple):
 
 
 class RowIndex:
-    """The ``rows`` rows of ``data``, by ordinal from 0; blank rows are not rows.
+    """The ``rows`` rows of ``data``, by ordinal from 0; blank rows are rows where the dialect says so.
 
     Where no record spans lines, lines are records, and finding them is fast. That is so exactly when there are as many
-    non-blank lines as rows: a record that spans lines would make them more.
+    lines that are rows as rows: a record that spans lines would make them more.
     """
 
     def __init__(self, data: bytes, dialect: Dialect, rows: int) -> None:
         self._starts: list[int] | None = None  # of the rows, where lines are not rows
         if b"\r" not in data or data.count(b"\r") == data.count(b"\r\n"):
             lines = data.split(b"\n")
-            blank = lines.count(b"") + lines.count(b"\r")
-            if len(lines) - blank == rows:
+            trailing = not lines[-1]  # what split gives after a last line end
+            skipped = trailing if dialect.blank_rows else lines.count(b"") + lines.count(b"\r")
+            if len(lines) - skipped == rows:
                 self._data = data
                 self._lines = lines
-                trailing = not lines[-1]  # what split gives after a last line end
                 self._places: range | list[int] = (
                     range(rows)
-                    if blank == trailing
+                    if skipped == trailing
                     else [place for place, line in enumerate(lines) if line not in (b"", b"\r")]
                 )
                 return
         every = list(records(data, dialect))
         ends = [record.start for record in every[1:]] + [len(data)]
-        spans = [(record, end) for record, end in zip(every, ends, strict=True) if record.cells]
+        spans = [(record, end) for record, end in zip(every, ends, strict=True) if record.cells or dialect.blank_rows]
         self._starts = [record.start for record, _ in spans]
         self._sources = [Source(record.line, _without_line_end(data[record.start : end])) for record, end in spans]
 

@@ -22,6 +22,7 @@ __all__ = [
     "ReplaceRule",
     "SplitRule",
     "Step",
+    "Text",
 ]
 
 _BARE = ("trim", "lower", "upper", "base64", "hex", "url_decode")
@@ -31,6 +32,9 @@ def _path(text: str) -> str:
     parse_path(text)
     return text
 
+
+Text = Annotated[str, StringConstraints(max_length=10_000)]
+"""A text that every row may get a copy of: so a mapping cannot make much of little."""
 
 Pattern = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_pattern)]
 
@@ -71,7 +75,7 @@ class ReplaceRule(_Rule):
     """Every match of ``pattern`` replaced; ``with`` may name groups (``\\1``, ``\\g<name>``)."""
 
     pattern: Pattern
-    replacement: Annotated[str, Field(alias="with")]
+    replacement: Annotated[Text, Field(alias="with")]
 
     @model_validator(mode="after")
     def _replacement_fits(self) -> Self:
@@ -95,7 +99,7 @@ class JsonRule(_Rule):
 class LookupRule(_Rule):
     """A text replaced by what a table says."""
 
-    table: Annotated[dict[str, str], Field(min_length=1)]
+    table: Annotated[dict[str, Text], Field(min_length=1)]
     otherwise: Literal["error", "null", "keep"] = "error"
 
 
@@ -127,8 +131,8 @@ class Step(BaseModel):
     split: SplitRule | None = None
     json_: Annotated[JsonRule | None, Field(alias="json")] = None
     lookup: LookupRule | None = None
-    default: str | int | float | bool | None = None
-    join: str | None = None
+    default: Text | int | float | bool | None = None
+    join: Text | None = None
     call: CallRule | None = None
 
     @model_validator(mode="before")

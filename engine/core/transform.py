@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 
 from engine.core.columns import mask_of
 from engine.core.field import FieldPlan, Memo
-from engine.core.limits import Limits
 from engine.core.plan import Plan
 from engine.core.reader import CHUNK_BYTES, CsvReader, Placed
 from engine.core.rejects import CellError, reject_record
@@ -61,7 +60,7 @@ class Transform:
         file: the name that reject records carry.
     """
 
-    def __init__(self, plan: Plan, *, file: str, limits: Limits, chunk_bytes: int = CHUNK_BYTES) -> None:
+    def __init__(self, plan: Plan, *, file: str, chunk_bytes: int = CHUNK_BYTES) -> None:
         self._plan = plan
         self._file = file
         self._places: dict[str, int] = {}
@@ -72,7 +71,7 @@ class Transform:
             header=plan.header,
             bind=self._bind,
             null_values=plan.null_values,
-            limits=limits,
+            limits=plan.limits,
             chunk_bytes=chunk_bytes,
         )
 
@@ -142,7 +141,7 @@ class Transform:
             errors[ordinal] = [CellError(None, None, code, message, None)]
         for row, plan, code, message in bad:
             cells = [sources[label][row].as_py() for label in plan.labels]
-            value = cells[0] if len(cells) == 1 else None
+            value = cells[0] if len(cells) == 1 and code != "too-long" else None
             error = CellError(plan.name, ", ".join(plan.labels) or None, code, message, value)
             errors.setdefault(ordinals[row], []).append(error)
         self._counts = replace(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core.limits import Limits
 from engine.core.mapping import load_mapping, mapping_schema, validate_mapping
 from engine.core.plan import cached_plan
 from engine.errors import MappingError
@@ -52,9 +53,9 @@ def test_the_canonical_form_is_the_mapping_again() -> None:
     """A mapping read back from its canonical form is itself: this is how workers get it."""
     mapping = validate_mapping({**SMALL, "fields": [{"name": "a", "from": "A", "type": "int"}]}, "m.json")
     assert load_mapping(mapping.canonical, "m.json") == mapping
-    plan = cached_plan(mapping.canonical, mapping.sha256, regex_timeout_s=1)
+    plan = cached_plan(mapping.canonical, mapping.sha256, Limits())
     assert plan.fields[0].labels == ("A",)
-    assert cached_plan(mapping.canonical, mapping.sha256, regex_timeout_s=1) is plan
+    assert cached_plan(mapping.canonical, mapping.sha256, Limits()) is plan
 
 
 def test_every_problem_is_listed_with_its_place() -> None:

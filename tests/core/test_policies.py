@@ -21,7 +21,7 @@ FIELDS: list[dict[str, Any]] = [
 
 def run(data: bytes, **changes: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]], Counts]:
     mapping = validate_mapping({"version": 1, "id": "m", "fields": FIELDS, **changes}, "test")
-    transform = Transform(Plan.compile(mapping), file="f", limits=Limits(), chunk_bytes=16)
+    transform = Transform(Plan.compile(mapping, Limits()), file="f", chunk_bytes=16)
     outputs = []
     for start in range(0, len(data), 16):
         outputs += list(transform.feed(data[start : start + 16]))
@@ -129,7 +129,7 @@ def test_a_nulled_value_leaves_no_trace(rule: dict[str, Any], good: str, broken:
 
     def written(cell: str) -> bytes:
         mapping = validate_mapping({"version": 1, "id": "m", "fields": fields, "output": {"format": output}}, "test")
-        transform = Transform(Plan.compile(mapping), file="f", limits=Limits())
+        transform = Transform(Plan.compile(mapping, Limits()), file="f")
         quoted = '"' + cell.replace('"', '""') + '"'
         data = f"n,x\n1,{good}\n2,{quoted}\n3,{good}\n".encode()
         return b"".join(output.data for output in [*transform.feed(data), *transform.finish()])

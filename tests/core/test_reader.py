@@ -18,10 +18,12 @@ from engine.errors import FileError, HeaderError
 from tests.examples import examples
 
 LIMITS = Limits()
+DIALECT = Dialect()
 
 
 def read(data: bytes, pieces: Sequence[int] = (), *, chunk_bytes: int = 16, header: bool | list[str] = True,
-         limits: Limits = LIMITS) -> tuple[list[str], list[tuple[int, int, list[str] | str, bytes]]]:  # fmt: skip
+         limits: Limits = LIMITS, dialect: Dialect = DIALECT
+         ) -> tuple[list[str], list[tuple[int, int, list[str] | str, bytes]]]:  # fmt: skip
     """The labels, and each row: its number, its line, its cells or its error code, its raw text."""
     labels: list[str] = []
 
@@ -29,7 +31,7 @@ def read(data: bytes, pieces: Sequence[int] = (), *, chunk_bytes: int = 16, head
         labels.extend(found)
         return range(len(found))
 
-    reader = CsvReader(Dialect(), header=header, bind=bind, null_values=[], limits=limits, chunk_bytes=chunk_bytes)
+    reader = CsvReader(dialect, header=header, bind=bind, null_values=[], limits=limits, chunk_bytes=chunk_bytes)
     placed = []
     start = 0
     for cut in [*sorted(min(piece, len(data)) for piece in pieces), len(data)]:
@@ -39,7 +41,7 @@ def read(data: bytes, pieces: Sequence[int] = (), *, chunk_bytes: int = 16, head
     rows: list[tuple[int, int, list[str] | str, bytes]] = []
     for each in placed:
         chunk = each.chunk
-        index = RowIndex(chunk.data, Dialect(), chunk.rows)
+        index = RowIndex(chunk.data, dialect, chunk.rows)
         outcome: dict[int, list[str] | str] = {row.ordinal: row.code for row in chunk.aside}
         for row, ordinal in enumerate(chunk.ordinals()):
             outcome[ordinal] = [chunk.columns[place][row].as_py() for place in range(len(labels))]
@@ -49,7 +51,7 @@ def read(data: bytes, pieces: Sequence[int] = (), *, chunk_bytes: int = 16, head
     return labels, rows
 
 
-def oracle(data: bytes) -> tuple[list[str], list[tuple[int, int, list[str] | str]]]:
+def oracle(data: bytes, *, blank_rows: bool = False) -> tuple[list[str], list[tuple[int, int, list[str] | str]]]:
     """The same from csv.reader over the whole text, strict; raises csv.Error where it does."""
     text = data.removeprefix(b"\xef\xbb\xbf").decode()
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -58,10 +60,12 @@ def oracle(data: bytes) -> tuple[list[str], list[tuple[int, int, list[str] | str
     before = 0
     for cells in reader:
         line, before = before + 1, reader.line_num
-        if not cells:
+        if not cells and not (blank_rows and labels):
             continue
         if not labels:
             labels = cells
+        elif not cells:
+            rows.append((len(rows) + 1, line, "blank-row"))
         elif len(cells) == len(labels):
             rows.append((len(rows) + 1, line, cells))
         else:
@@ -85,16 +89,17 @@ FILES = st.builds(
 
 
 @settings(max_examples=examples(1500), deadline=None)
-@given(data=FILES, pieces=PIECES, chunk_bytes=st.integers(1, 64))
-@example(data=b'a,b\n1,5" pipe\n2,"x\ny"\n3,"z"\n', pieces=[15], chunk_bytes=8)
-@example(data=b'a\n"x\n"\n"', pieces=[], chunk_bytes=1)
-def test_equals_csv_reader(data: bytes, pieces: list[int], chunk_bytes: int) -> None:
-    """Labels, row numbers, lines, cells and ragged rows are csv.reader's, whatever the pieces and the chunk size."""
+@given(data=FILES, pieces=PIECES, chunk_bytes=st.integers(1, 64), blank_rows=st.booleans())
+@example(data=b'a,b\n1,5" pipe\n2,"x\ny"\n3,"z"\n', pieces=[15], chunk_bytes=8, blank_rows=False)
+@example(data=b'a\n"x\n"\n"', pieces=[], chunk_bytes=1, blank_rows=False)
+@example(data=b'a\n\n""\n\r\n', pieces=[], chunk_bytes=64, blank_rows=True)
+def test_equals_csv_reader(data: bytes, pieces: list[int], chunk_bytes: int, blank_rows: bool) -> None:
+    """Labels, row numbers, lines, cells, ragged and blank rows are csv.reader's, whatever the pieces and chunk size."""
     try:
-        labels, rows = oracle(data)
+        labels, rows = oracle(data, blank_rows=blank_rows)
     except csv.Error:
         return  # what becomes of text that it refuses is told by the tests below
-    found_labels, found = read(data, pieces, chunk_bytes=chunk_bytes)
+    found_labels, found = read(data, pieces, chunk_bytes=chunk_bytes, dialect=Dialect(blank_rows=blank_rows))
     assert found_labels == labels
     assert [row[:3] for row in found] == rows
 

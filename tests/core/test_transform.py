@@ -23,8 +23,8 @@ from tests.oracle import expect, read_jsonl, read_rejects
 def run(
     data: bytes, mapping: dict[str, Any], cuts: Iterable[int] = (), chunk_bytes: int = 4096
 ) -> tuple[bytes, bytes, Counts]:
-    plan = Plan.compile(validate_mapping(mapping, "test"))
-    transform = Transform(plan, file="f.csv", limits=Limits(), chunk_bytes=chunk_bytes)
+    plan = Plan.compile(validate_mapping(mapping, "test"), Limits())
+    transform = Transform(plan, file="f.csv", chunk_bytes=chunk_bytes)
     written: list[bytes] = []
     rejected: list[bytes] = []
     start = 0

@@ -40,19 +40,18 @@ class StepConverter:
     reference: Callable[[Value], Value]
 
 
-def compile_step(step: Step, *, regex_timeout_s: float, cell_bytes: int = Limits().cell_bytes) -> StepConverter:
+def compile_step(step: Step, limits: Limits) -> StepConverter:
     """Compiles any step that takes one column and knows nothing of other fields: all but join, default and call.
 
     Args:
-        regex_timeout_s: processor time that a pattern may take for one cell; ten times that for a chunk.
-        cell_bytes: the longest text that a ``replace`` may make of a cell.
+        limits: ``regex_timeout_s`` for patterns; ``cell_bytes`` also for the text that a ``replace`` makes of a cell.
     """
     if step.name in _BARE:
         return StepConverter(step.name, *_BARE[step.name])
     if step.name == "regex":
-        return _regex(step.rule, regex_timeout_s)
+        return _regex(step.rule, limits.regex_timeout_s)
     if step.name == "replace":
-        return _replace(step.rule, regex_timeout_s, cell_bytes)
+        return _replace(step.rule, limits)
     return _WITH_SETTINGS[step.name](step.rule)
 
 
@@ -111,13 +110,14 @@ def _regex(rule: RegexRule, timeout_s: float) -> StepConverter:
     return StepConverter("regex", kernel, cell)
 
 
-def _replace(rule: ReplaceRule, timeout_s: float, cell_bytes: int) -> StepConverter:
-    kernel = ReplaceKernel.make(rule.pattern, rule.replacement, most_bytes=cell_bytes, timeout_s=timeout_s)
+def _replace(rule: ReplaceRule, limits: Limits) -> StepConverter:
+    most_bytes, timeout_s = limits.cell_bytes, limits.regex_timeout_s
+    kernel = ReplaceKernel.make(rule.pattern, rule.replacement, most_bytes=most_bytes, timeout_s=timeout_s)
     cell = partial(
         reference.replace,
         pattern=kernel.pattern,
         template=rule.replacement,
-        most_bytes=cell_bytes,
+        most_bytes=most_bytes,
         guard=kernel.guard,
     )
     return StepConverter("replace", kernel, cell)

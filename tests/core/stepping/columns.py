@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from engine.core.columns import Converted, Fault
+from engine.core.limits import Limits
 from engine.core.reference import CellFault
 from engine.core.stepping.compile import StepConverter, compile_step
 from engine.core.stepping.reference import Value
@@ -18,7 +19,7 @@ TIMEOUT_S = 5.0
 
 def make(step: Any, cell_bytes: int = 8_388_608) -> StepConverter:
     """The step, as a mapping writes it, compiled."""
-    return compile_step(Step.model_validate(step), regex_timeout_s=TIMEOUT_S, cell_bytes=cell_bytes)
+    return compile_step(Step.model_validate(step), Limits(regex_timeout_s=TIMEOUT_S, cell_bytes=cell_bytes))
 
 
 def expected(converter: StepConverter, values: Sequence[Value]) -> tuple[list[Value], list[Fault]]:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 import regex
 
+from engine.core.limits import Limits
 from engine.core.stepping.compile import compile_step
 from engine.core.stepping.guard import Guard
 from engine.core.steps import Step
@@ -20,7 +21,7 @@ SLOW = "a" * 40
 @pytest.mark.parametrize("step", [{"regex": {"pattern": EVIL}}, {"replace": {"pattern": EVIL, "with": ""}}])
 def test_a_slow_cell_fails_the_file(step: dict[str, object]) -> None:
     """Kernel and reference raise the contract's timeout-error; good cells beside the slow one change nothing."""
-    converter = compile_step(Step.model_validate(step), regex_timeout_s=0.05)
+    converter = compile_step(Step.model_validate(step), Limits(regex_timeout_s=0.05))
     with pytest.raises(PatternTimeout) as caught:
         converter.kernel(pa.array(["ac", SLOW, None, "b"], pa.string()))
     assert caught.value.code == "timeout-error"
@@ -31,7 +32,7 @@ def test_a_slow_cell_fails_the_file(step: dict[str, object]) -> None:
 
 def test_many_cells_that_are_slow_together_fail_the_file() -> None:
     """Cells that each stay below their limit are stopped by the chunk's."""
-    converter = compile_step(Step.model_validate({"regex": {"pattern": EVIL}}), regex_timeout_s=0.05)
+    converter = compile_step(Step.model_validate({"regex": {"pattern": EVIL}}), Limits(regex_timeout_s=0.05))
     cells = pa.array(["a" * 14 + str(row) for row in range(60_000)], pa.string())
     with pytest.raises(PatternTimeout, match="on a chunk"):
         converter.kernel(cells)
