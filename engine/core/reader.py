@@ -11,9 +11,10 @@ from engine.core.framing import Dialect, count_lines, exact_end, parity_end, rec
 from engine.core.limits import Limits
 from engine.errors import FileError, HeaderError
 
-__all__ = ["CHUNK_BYTES", "CsvReader", "Placed"]
+__all__ = ["CHUNK_BYTES", "UNCLOSED", "CsvReader", "Placed"]
 
 CHUNK_BYTES = 1_048_576  # records are parsed about so many bytes at a time: large for Arrow, small for the caches
+UNCLOSED = "a quote is opened and never closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +83,15 @@ class CsvReader:
             if final and data and not data.endswith(b"\n"):
                 data += b"\n"
             while data:
-                end = len(data) if final else self._end(data)
+                end = len(data) if final else data.rfind(b"\n") + 1
                 chunk = self._parse(data[:end])
                 data = data[len(chunk.data) :]
                 if chunk.data:
                     yield self._place(chunk)
-                if data and final:  # an open quote at the end of the file: its first line is the culprit
-                    data = yield from self._unclosed(data)
                 if not final:
                     break
+                if not chunk.data:  # a quote that the file's end leaves open: its first line is the culprit
+                    data = yield from self._unclosed(data)
         self._hold(data)
 
     def _hold(self, data: bytes) -> None:
@@ -134,22 +135,27 @@ class CsvReader:
             return [str(number + 1) for number in range(len(cells))]
         return list(self._header)
 
-    def _end(self, data: bytes) -> int:
-        """Where to cut. A cut far from the end hints at a bare quote, which only the exact way can judge."""
-        end = parity_end(data, self._dialect)
-        return end if end >= len(data) // 2 else exact_end(data, self._dialect)
-
     def _parse(self, data: bytes) -> Chunk:
-        """Parses ``data``, less a last record whose quote is still open: parity may have been deceived."""
+        """Parses whole lines, less a last record whose quote is still open.
+
+        A line end mostly is a record's end, so all is parsed before quotes are looked at. Where the last record may be
+        open after all, the parity of the quotes says where it begins; where bare quotes may have deceived it, the
+        exact way does.
+        """
         assert self._width is not None
-        quoted = self._dialect.quote_byte in data
-        wanted = sorted({*self._wanted, self._width - 1}) if quoted else self._wanted
+        if self._dialect.quote_byte not in data:
+            return parse_chunk(data, self._dialect, self._width, self._wanted, self._null_values)
+        wanted = sorted({*self._wanted, self._width - 1})
         chunk = parse_chunk(data, self._dialect, self._width, wanted, self._null_values)
-        if quoted and self._may_be_open(chunk):
-            end = exact_end(data, self._dialect)
-            if end < len(data):
-                return parse_chunk(data[:end], self._dialect, self._width, wanted, self._null_values)
-        return chunk
+        if not self._may_be_open(chunk):
+            return chunk
+        end = parity_end(data, self._dialect)
+        if len(data) // 2 <= end < len(data):  # a cut far from the end hints at a bare quote
+            chunk = parse_chunk(data[:end], self._dialect, self._width, wanted, self._null_values)
+            if not self._may_be_open(chunk):
+                return chunk
+        end = exact_end(data, self._dialect)
+        return parse_chunk(data[:end], self._dialect, self._width, wanted, self._null_values)
 
     def _may_be_open(self, chunk: Chunk) -> bool:
         """Whether the last record may be inside quotes at the chunk's end: its last cell holds the newline then."""
@@ -165,7 +171,7 @@ class CsvReader:
         """Sets the first line of ``data`` aside; returns the rest."""
         line = data[: data.find(b"\n") + 1]
         empty = parse_chunk(b"", self._dialect, self._width or 0, self._wanted, self._null_values)
-        aside = [Aside(0, "quote-error", "a quote is opened and never closed")]
+        aside = [Aside(0, "quote-error", UNCLOSED)]
         yield self._place(Chunk(line, 1, 1, empty.columns, aside))
         return data[len(line) :]
 
