@@ -29,12 +29,18 @@ _AT_ONCE = 16  # small calls to a store in flight
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file of a batch. ``name`` is what output keys are derived from, by default the key."""
+    """A file of a batch.
+
+    Attributes:
+        name: what output keys are derived from, by default the key.
+        replay: None for a CSV file; for the reject file of one, the labels of that one's header.
+    """
 
     key: str
     version_id: str | None = None
     size: int = 0
     name: str | None = None
+    replay: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +164,7 @@ def _jobs(batch: Batch, files: Sequence[SourceFile], limits: Limits) -> list[Fil
             mapping=batch.mapping.canonical,
             mapping_sha256=batch.mapping.sha256,
             limits=limits,
+            replay=file.replay,
         )
         for index, (file, key) in enumerate(zip(files, keys, strict=True))
     ]
@@ -269,6 +276,7 @@ def _entry(result: FileResult, visible: dict[str, ObjectInfo]) -> FileEntry:
         errors=dict(sorted(result.counts.codes.items())),
         output=written(result.data),
         rejects=written(result.rejects) if result.rejects is not None else None,
+        labels=list(result.labels),
     )
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "DestinationExists",
     "DestinationMissing",
     "EngineError",
+    "EveryRowFailed",
     "Failure",
     "FileError",
     "HeaderError",
@@ -35,6 +36,7 @@ __all__ = [
     "ShuttingDown",
     "SourceChanged",
     "SourceMissing",
+    "TransformFailed",
     "TransientError",
     "UsageError",
     "WorkerDied",
@@ -173,6 +175,16 @@ class PatternTimeout(FileError):
     """A pattern of the mapping ran longer than it may, on a cell or on a chunk. Never a verdict on a row."""
 
     code = "timeout-error"
+
+
+class TransformFailed(FileError):
+    """An operator's transform gave what cannot be used. Its code has to change: trying again gives the same."""
+
+    code = "transform-error"
+
+
+class EveryRowFailed(TransformFailed):
+    """A transform raised on every row of the file: it is broken, or not for such files."""
 
 
 class SourceMissing(FileError):

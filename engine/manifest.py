@@ -25,6 +25,7 @@ class FileEntry:
     """One source file and what it became. Always ``rows_read == rows_written + rows_rejected``.
 
     ``errors`` counts errors by code: those of rejected rows, and those of cells that were written as null instead.
+    ``labels`` is the header as it was read, which reject records do not hold and their replay needs.
     """
 
     source: str
@@ -38,6 +39,7 @@ class FileEntry:
     errors: dict[str, int]
     output: ObjectEntry
     rejects: ObjectEntry | None
+    labels: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ class FileJob:
         size: bytes, as listed; used to balance workers, never trusted.
         mapping: the mapping in its canonical JSON form; ``mapping_sha256`` is its identity.
         data_key, rejects_key: full keys at the destination.
+        replay: None for a CSV file; for the reject file of one, the labels of that one's header.
     """
 
     batch_id: str
@@ -37,6 +38,7 @@ class FileJob:
     mapping: bytes
     mapping_sha256: str
     limits: Limits
+    replay: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class FileProgress:
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """A file whose output lies at the destination, whole and invisible."""
+    """A file whose output lies at the destination, whole and invisible. ``labels`` are its header's, as it was read."""
 
     index: int
     source: ObjectInfo
@@ -59,6 +61,7 @@ class FileResult:
     counts: Counts
     data: PendingUpload
     rejects: PendingUpload | None
+    labels: tuple[str, ...] = ()
 
 
 type OnProgress = Callable[[FileProgress], None]
@@ -90,7 +93,7 @@ async def run_file(job: FileJob, stores: Stores, on_progress: OnProgress) -> Fil
 
 async def _stream(job: FileJob, source: ObjectStore, output: _Output, on_progress: OnProgress) -> FileResult:
     plan = cached_plan(job.mapping, job.mapping_sha256, job.limits)
-    transform = Transform(plan, file=job.key)
+    transform = Transform(plan, file=job.key, replay=job.replay)
     bytes_read = 0
     await output.begin()
     async with source.read(job.key, version_id=job.version_id) as reader:
@@ -111,7 +114,7 @@ async def _stream(job: FileJob, source: ObjectStore, output: _Output, on_progres
         )
     data_upload, rejects_upload = await output.finish()
     on_progress(FileProgress(job.index, bytes_read, counts, done=True))
-    return FileResult(job.index, info, bytes_read, counts, data_upload, rejects_upload)
+    return FileResult(job.index, info, bytes_read, counts, data_upload, rejects_upload, transform.labels)
 
 
 class _Output:

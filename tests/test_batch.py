@@ -72,6 +72,7 @@ async def test_commits_every_file(world: World) -> None:
         info = await world.destination.head(file.output.key)
         assert info == ObjectInfo(file.output.key, file.output.bytes, file.output.etag)
         assert file.errors == {"type-error": 1}
+        assert file.labels == ["id", "name"]
     assert await world.destination.get("out/b1/data/in/0.jsonl") == b'{"id":0,"name":"r0"}\n{"id":1,"name":"r1"}\n'
     assert not world.destination.open_uploads()
 

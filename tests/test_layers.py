@@ -14,7 +14,7 @@ ROOT = Path(engine.__file__).parent
 
 # From the ground up: a module imports its own layer and those before it, never those after.
 LAYERS: list[tuple[str, ...]] = [
-    ("engine", "engine.errors", "engine.codec", "engine.documents"),
+    ("engine", "engine.errors", "engine.codec", "engine.documents", "engine.transforms"),
     ("engine.config", "engine.environment"),
     ("engine.core",),
     ("engine.ports",),

@@ -16,11 +16,11 @@ from engine.ports import ObjectInfo, ObjectReader
 from tests.batches import DESTINATION, SOURCE, keys, mapping
 
 
-def job(key: str = "a.csv") -> FileJob:
+def job(key: str = "a.csv", replay: tuple[str, ...] | None = None) -> FileJob:
     return FileJob(
         batch_id="b1", index=3, source=SOURCE, key=key, version_id=None, size=0, destination=DESTINATION,
         data_key="out/a.jsonl", rejects_key="rejects/a.jsonl", mapping=mapping().canonical,
-        mapping_sha256=mapping().sha256, limits=Limits(),
+        mapping_sha256=mapping().sha256, limits=Limits(), replay=replay,
     )  # fmt: skip
 
 
@@ -84,6 +84,7 @@ async def test_a_file_becomes_two_pending_uploads() -> None:
     result = await run_file(job(), world.stores, seen.append)
     assert await keys(world.destination) == []
     assert (result.index, result.bytes_read, result.source.size) == (3, len(DATA), len(DATA))
+    assert result.labels == ("id", "name")
     assert (result.counts.rows_read, result.counts.rows_written, result.counts.rows_rejected) == (3, 2, 1)
     assert result.rejects is not None
     for upload in (result.data, result.rejects):
@@ -93,6 +94,24 @@ async def test_a_file_becomes_two_pending_uploads() -> None:
     assert [progress.bytes_read for progress in seen] == sorted(progress.bytes_read for progress in seen)
     assert seen[-1].done
     assert seen[-1].counts == result.counts
+
+
+async def test_a_reject_file_is_replayed() -> None:
+    """A job with labels reads reject records; what is rejected again is the record of the first run, byte for byte."""
+    world = World()
+    await world.source.put("a.csv", DATA)
+    first = await run_file(job(), world.stores, lambda _: None)
+    assert first.rejects is not None
+    await world.destination.complete(first.rejects)
+    records = await world.destination.get("rejects/a.jsonl")
+    await world.source.put("a.jsonl", b'{"file":"b.csv","row":7,"line":8,"raw":"7,g"}\n' + records)
+    result = await run_file(job("a.jsonl", ("id", "name")), world.stores, lambda _: None)
+    assert (result.counts.rows_read, result.counts.rows_written, result.labels) == (2, 1, ("id", "name"))
+    assert result.rejects is not None
+    for upload in (result.data, result.rejects):
+        await world.destination.complete(upload)
+    assert await world.destination.get("out/a.jsonl") == b'{"id":7,"name":"g"}\n'
+    assert await world.destination.get("rejects/a.jsonl") == records
 
 
 async def test_no_rejects_no_reject_object() -> None:

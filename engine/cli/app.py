@@ -15,9 +15,11 @@ __all__ = ["app", "dispatch"]
 # name, where, one line for `engine --help`. Modules are imported when their command is used.
 _COMMANDS = (
     ("run", "engine.cli.run:run", "Run files through a mapping: one batch, no queue."),
+    ("replay", "engine.cli.replay:replay", "Run rejected rows again, through a corrected mapping."),
     ("worker", "engine.cli.worker:worker", "Take messages off the queue and run their batches until told to stop."),
     ("send", "engine.cli.send:send", "Check a message and put it on the queue."),
     ("check", "engine.cli.check:check", "Lint a mapping, run its tests, and show what it makes of samples."),
+    ("infer", "engine.cli.infer:infer", "Propose a mapping for files that have none yet."),
     ("demo", "engine.cli.demo:demo", "Show the whole thing on this machine, with a local SQS and S3."),
     ("doctor", "engine.cli.doctor:doctor", "Show what build this is, whether the GIL is off, N, M and memory."),
     ("config", "engine.cli.config:config", "Print the configuration in force and where each value comes from."),
@@ -25,7 +27,10 @@ _COMMANDS = (
 )
 
 
-_USAGE = {"run": "Usage: engine run MAPPING SOURCE... --output DEST [OPTIONS]"}
+_USAGE = {
+    "run": "Usage: engine run MAPPING SOURCE... --output DEST [OPTIONS]",
+    "replay": "Usage: engine replay REJECTS... MAPPING --output DEST [OPTIONS]",
+}
 
 
 def _version() -> str:

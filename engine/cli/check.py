@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from engine.core.limits import Limits
     from engine.core.mapping import Mapping
+    from engine.errors import Problem
 
 __all__ = ["check"]
 
@@ -46,7 +47,7 @@ def check(mapping: Path, /, *samples: Path, rows: int = 5, common: Common | None
         raise MappingError(f"cannot be read: {error.strerror}", file=str(mapping)) from None
     loaded, limits, console = load_mapping(text, str(mapping)), Limits.of(settings.limits), Console()
     for problem in lint(loaded):
-        console.print(f"[yellow]warning[/] {problem.where}: {problem.what}", highlight=False, soft_wrap=True)
+        _warn(problem, console)
     failures = run_examples(loaded, limits)
     for failure in failures:
         console.print(f"[red]failed[/] tests[{failure.place}]: {failure.what}", highlight=False, soft_wrap=True)
@@ -56,6 +57,12 @@ def check(mapping: Path, /, *samples: Path, rows: int = 5, common: Common | None
     )
     unread = [not _show(sample, loaded, limits, rows, console) for sample in samples]
     return 1 if failures or any(unread) else 0
+
+
+def _warn(problem: Problem, console: Console) -> None:
+    from rich.markup import escape
+
+    console.print(f"[yellow]warning[/] {problem.where}: {escape(problem.what)}", highlight=False, soft_wrap=True)
 
 
 def _show(sample: Path, mapping: Mapping, limits: Limits, rows: int, console: Console) -> bool:
@@ -93,15 +100,20 @@ def _show(sample: Path, mapping: Mapping, limits: Limits, rows: int, console: Co
 
 def _totals(sample: Path, mapping: Mapping, limits: Limits, console: Console) -> None:
     from engine.core.plan import Plan
+    from engine.core.samplelint import DecimalLint
     from engine.core.transform import Transform
 
     transform = Transform(Plan.compile(mapping, limits), file=sample.name)
+    decimals = DecimalLint(mapping, limits)
     with sample.open("rb") as file:
         while piece := file.read(_PIECE_BYTES):
+            decimals.feed(piece)
             for _ in transform.feed(piece):
                 pass
     for _ in transform.finish():
         pass
+    for problem in decimals.finish():
+        _warn(problem, console)
     counts = transform.counts
     share = f" ({counts.rows_rejected / counts.rows_read:.2%})" if counts.rows_read else ""
     nulled = f", {counts.cells_nulled:,} cells written as null" if counts.cells_nulled else ""

@@ -13,7 +13,7 @@ from engine.errors import ConfigError, Problem
 if TYPE_CHECKING:
     from engine.config import Origins, Settings
 
-__all__ = ["Common", "Overrides", "PoolFlags", "configure", "configure_with_queue"]
+__all__ = ["BatchFlags", "Common", "Overrides", "PoolFlags", "configure", "configure_with_queue"]
 
 type LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -42,6 +42,26 @@ class PoolFlags(Common):
         Literal["auto", "threads", "processes"] | None,
         Parameter(help="Threads or processes; auto takes threads where the GIL is off."),
     ] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchFlags(PoolFlags):
+    """Flags of every command that runs one batch."""
+
+    output: Annotated[
+        str,
+        Parameter(
+            name=("--output", "-o"),
+            help="A folder or s3://bucket/prefix; gets data/, rejects/ and, last, manifest.json.",
+        ),
+    ]
+    batch_id: Annotated[str | None, Parameter(help="Put the output in a folder of this name below the output.")] = None
+    overwrite: Annotated[bool, Parameter(help="Replace an output that is there already.")] = False
+    format: Annotated[
+        Literal["jsonl", "csv", "parquet"] | None, Parameter(help="Output format instead of the mapping's.")
+    ] = None
+    report: Annotated[Path | None, Parameter(help="Also write the manifest to this file.")] = None
 
 
 type Overrides = dict[str, tuple[str, str, Any]]

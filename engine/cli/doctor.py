@@ -29,6 +29,7 @@ def doctor(*, flags: PoolFlags | None = None) -> int:
 def _findings(settings: Settings) -> Iterator[tuple[str, str]]:
     from engine.cli.wiring import bound_of
     from engine.codec import BACKENDS
+    from engine.core.transforms import load_transforms
     from engine.pool.build import build_name, choose_executor, cpus, import_all, is_free_threaded, memory_limit
     from engine.progress import size
 
@@ -53,6 +54,8 @@ def _findings(settings: Settings) -> Iterator[tuple[str, str]]:
     yield "memory", f"at most {size(bound.usual)} of the {size(limit)} there are{fits}"
     yield "", f"at most {size(bound.longest)} if every pipeline held a row of {size(settings.limits.row_bytes)} at once"
     yield "JSON", "msgspec" if "msgspec" in BACKENDS else "pydantic-core (msgspec is not installed)"
+    transforms = load_transforms()
+    yield "transforms", ", ".join(f"{name} ({what})" for name, what in transforms.items()) or "none registered"
     for package in _PACKAGES:
         try:
             yield package, importlib.metadata.version(package)

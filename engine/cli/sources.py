@@ -1,4 +1,4 @@
-"""SOURCE arguments of ``engine run``: paths, folders, globs and ``s3://`` URLs, and the names their outputs get."""
+"""SOURCE arguments of a batch: paths, folders, globs and ``s3://`` URLs, and the names their outputs get."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.batch import SourceFile
-from engine.config import SourceSettings
+from engine.config import DestinationSettings, SourceSettings
 from engine.errors import BatchFailed, EngineError, SourceMissing, UsageError
 from engine.ports import LocalLocation, ObjectInfo, ObjectStore, S3Location, Stores
 
@@ -21,7 +21,13 @@ _MAGIC = re.compile(r"[*?\[]")
 
 
 async def resolve_sources(
-    texts: Sequence[str], settings: SourceSettings, stores: Stores, *, batch_id: str, except_below: Path | None = None
+    texts: Sequence[str],
+    settings: SourceSettings | DestinationSettings,
+    stores: Stores,
+    *,
+    batch_id: str,
+    except_below: Path | None = None,
+    hidden: bool = False,
 ) -> tuple[LocalLocation | S3Location, list[SourceFile]]:
     """The files that the arguments name, in their order, each once.
 
@@ -29,7 +35,9 @@ async def resolve_sources(
     that was given, and its own name when it was given itself. Names that would clash become longer until they differ.
 
     Args:
+        settings: how buckets are reached.
         except_below: the output folder; its files are not sources, though it may lie in a folder that is.
+        hidden: whether a folder's hidden files are meant too.
 
     Raises:
         UsageError: an argument is no path and no ``s3://`` URL, or not all are local or in one bucket.
@@ -38,7 +46,7 @@ async def resolve_sources(
     """
     remote = [text for text in texts if "://" in text]
     if not remote:
-        return local_sources(texts, batch_id=batch_id, except_below=except_below)
+        return local_sources(texts, batch_id=batch_id, except_below=except_below, hidden=hidden)
     buckets = {split_url(text, "SOURCE")[0] for text in remote}
     if len(remote) < len(texts) or len(buckets) > 1:
         raise UsageError("the sources of one batch must all be local files, or all be in one bucket")
@@ -48,7 +56,7 @@ async def resolve_sources(
     missing: list[EngineError] = []
     for text in texts:
         try:
-            matched = await _objects(store, split_url(text, "SOURCE")[1])
+            matched = await _objects(store, split_url(text, "SOURCE")[1], hidden=hidden)
         except SourceMissing as error:
             missing.append(SourceMissing(error.message, file=text))
             continue
@@ -69,7 +77,7 @@ def split_url(text: str, what: str) -> tuple[str, str]:
     return bucket, key
 
 
-async def _objects(store: ObjectStore, key: str) -> list[SourceFile]:
+async def _objects(store: ObjectStore, key: str, *, hidden: bool) -> list[SourceFile]:
     magic = _MAGIC.search(key)
     if magic is not None:
         matches = re.compile(glob.translate(key, recursive=True, include_hidden=True, seps="/"))
@@ -79,24 +87,24 @@ async def _objects(store: ObjectStore, key: str) -> list[SourceFile]:
         info = await store.head(key)
         if info is not None:
             return [_source(info, key)]
-        below = [_source(info, f"{key}/") async for info in store.list(f"{key}/") if _wanted(info, f"{key}/")]
+        below = [_source(info, f"{key}/") async for info in store.list(f"{key}/") if _wanted(info, f"{key}/", hidden)]
         if below:
             return below
-    return [_source(info, key) async for info in store.list(key) if _wanted(info, key)]
+    return [_source(info, key) async for info in store.list(key) if _wanted(info, key, hidden)]
 
 
 def _source(info: ObjectInfo, given: str) -> SourceFile:
     return SourceFile(info.key, size=info.size, name=info.key.removeprefix(given.rpartition("/")[0] + "/"))
 
 
-def _wanted(info: ObjectInfo, prefix: str) -> bool:
+def _wanted(info: ObjectInfo, prefix: str, hidden: bool) -> bool:
     folder = prefix.rpartition("/")[0]
     below = info.key[len(folder) :].lstrip("/")
-    return not info.key.endswith("/") and not any(part.startswith((".", "_")) for part in below.split("/"))
+    return not info.key.endswith("/") and (hidden or not any(map(_is_hidden, below.split("/"))))
 
 
 def local_sources(
-    texts: Sequence[str], *, batch_id: str, except_below: Path | None = None
+    texts: Sequence[str], *, batch_id: str, except_below: Path | None = None, hidden: bool = False
 ) -> tuple[LocalLocation, list[SourceFile]]:
     """:func:`resolve_sources` for local paths. Keys are paths below the deepest folder that holds all files."""
     missing: list[EngineError] = []
@@ -104,7 +112,7 @@ def local_sources(
     excluded = except_below.absolute() if except_below is not None else None
     for text in texts:
         count = 0
-        for path, name in _paths(text):
+        for path, name in _paths(text, hidden):
             if excluded is not None and excluded in path.parents:
                 continue
             found.setdefault(path, name)
@@ -122,13 +130,13 @@ def local_sources(
     return LocalLocation(str(root)), _apart(files)
 
 
-def _paths(text: str) -> Iterator[tuple[Path, str]]:
+def _paths(text: str, hidden: bool) -> Iterator[tuple[Path, str]]:
     """Absolute paths of the files that one argument names, and the names they get."""
     path = Path(os.path.abspath(text))  # noqa: PTH100 # .. is folded, links are kept: names are those the user sees
     if path.is_file():
         yield path, path.name
     elif path.is_dir():
-        for file in sorted(_walk(path)):
+        for file in sorted(_walk(path, hidden)):
             yield file, file.relative_to(path).as_posix()
     else:
         fixed = Path(os.path.abspath(_fixed(text)))  # noqa: PTH100
@@ -144,11 +152,16 @@ def _fixed(pattern: str) -> str:
     return pattern[: magic.start()].rpartition("/")[0] or ("/" if pattern.startswith("/") else ".") if magic else "."
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """All files below a folder, but those that are hidden or set aside: names that start with ``.`` or ``_``."""
+def _walk(folder: Path, hidden: bool) -> Iterator[Path]:
+    """All files below a folder; those that are hidden, or in a hidden folder, only where asked for."""
     for parent, folders, files in folder.walk():
-        folders[:] = [name for name in folders if not name.startswith((".", "_"))]
-        yield from (parent / name for name in files if not name.startswith((".", "_")))
+        folders[:] = [name for name in folders if hidden or not _is_hidden(name)]
+        yield from (parent / name for name in files if hidden or not _is_hidden(name))
+
+
+def _is_hidden(name: str) -> bool:
+    """Hidden or set aside, as Hadoop and Spark have it."""
+    return name.startswith((".", "_"))
 
 
 def _apart(files: Sequence[SourceFile]) -> list[SourceFile]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,10 +18,10 @@ from engine.core.columns import mask_of
 from engine.core.framing import Dialect, count_lines
 from engine.core.rows import RowIndex
 
-__all__ = ["Aside", "Chunk", "parse_chunk"]
+__all__ = ["BLANK", "Aside", "Chunk", "parse_chunk"]
 
-
-_BLANK = "nothing on the line"
+_LINE_END = re.compile(rb"[\r\n]")
+BLANK = "nothing on the line"
 
 
 class Aside(NamedTuple):
@@ -76,11 +77,12 @@ def parse_chunk(data: bytes, dialect: Dialect, width: int, wanted: Sequence[int]
 
     if not data.strip(b"\r\n"):
         lines = count_lines(data)
-        aside = [Aside(row, "blank-row", _BLANK) for row in range(lines if dialect.blank_rows else 0)]
+        aside = [Aside(row, "blank-row", BLANK) for row in range(lines if dialect.blank_rows else 0)]
         return Chunk(data, lines, len(aside), {place: pa.array([], pa.string()) for place in wanted}, aside)
+    decodable = _is_utf8(data)
     names = [str(place) for place in range(width)]
     table = pa_csv.read_csv(
-        pa.BufferReader(data),
+        pa.BufferReader(data if decodable else _decodable(data)),
         read_options=pa_csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=names),
         parse_options=pa_csv.ParseOptions(
             delimiter=dialect.delimiter,
@@ -104,7 +106,7 @@ def parse_chunk(data: bytes, dialect: Dialect, width: int, wanted: Sequence[int]
     aside = ragged
     if dialect.blank_rows and _blank_perhaps(data):
         aside, columns = _set_aside(_blank(RowIndex(data, dialect, rows), rows), aside, columns)
-    if not _is_utf8(data):
+    if not decodable:
         aside, columns = _set_aside(_undecodable(data, RowIndex(data, dialect, rows)), aside, columns)
     return Chunk(data, count_lines(data), rows, {place: _as_text(column) for place, column in columns.items()}, aside)
 
@@ -129,6 +131,11 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
+def _decodable(data: bytes) -> bytes:
+    """``data`` with a question mark for each byte that is not UTF-8: Arrow fails on a ragged row that has one."""
+    return data.decode(errors="surrogateescape").encode(errors="replace")
+
+
 def _set_aside(
     found: Iterator[Aside], aside: list[Aside], columns: dict[int, pa.Array]
 ) -> tuple[list[Aside], dict[int, pa.Array]]:
@@ -143,6 +150,8 @@ def _set_aside(
             reasons[row.ordinal] = row
         elif row.code == "blank-row":
             reasons[row.ordinal] = row
+    if not columns:  # the mapping has constants only
+        return sorted(reasons.values()), columns
     height = len(next(iter(columns.values())))
     keep = pc.invert(mask_of(drop, height))
     return sorted(reasons.values()), {place: column.filter(keep) for place, column in columns.items()}
@@ -153,7 +162,7 @@ def _blank_perhaps(data: bytes) -> bool:
 
 
 def _blank(index: RowIndex, rows: int) -> Iterator[Aside]:
-    return (Aside(ordinal, "blank-row", _BLANK) for ordinal in range(rows) if not index.source(ordinal).raw)
+    return (Aside(ordinal, "blank-row", BLANK) for ordinal in range(rows) if not index.source(ordinal).raw)
 
 
 def _undecodable(data: bytes, index: RowIndex) -> Iterator[Aside]:
@@ -175,4 +184,5 @@ def _undecodable(data: bytes, index: RowIndex) -> Iterator[Aside]:
                 what = f"byte 0x{row[error.start]:02x} at offset {error.start} of the row is not UTF-8"
                 yield Aside(ordinal, "encoding-error", what)
             last = ordinal
-        start = data.find(b"\n", offset) + 1 or len(data)
+        line_end = _LINE_END.search(data, offset)
+        start = line_end.end() if line_end is not None else len(data)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from engine.core.limits import Limits
 from engine.core.mapping import Example, Mapping, OutputRule
 from engine.core.plan import Plan
-from engine.core.transform import Transform
+from engine.core.transform import Output, Transform
+from engine.errors import EveryRowFailed, FileError
 
-__all__ = ["ExampleFailure", "run_examples", "testable"]
+__all__ = ["ExampleFailure", "convert_few", "run_examples", "testable"]
 
 
 class ExampleFailure(NamedTuple):
@@ -43,12 +45,25 @@ def testable(mapping: Mapping) -> Mapping:
     return mapping.model_copy(update={"fields": fields, "on_error": on_error, "output": OutputRule()})
 
 
+def convert_few(plan: Plan, data: bytes, file: str) -> list[Output]:
+    """What becomes of a few rows, each judged by itself: that a transform failed on all of them fails no file here."""
+    transform = Transform(plan, file=file)
+    outputs = list(transform.feed(data))
+    with suppress(EveryRowFailed):
+        for output in transform.finish():
+            outputs.append(output)  # noqa: PERF402  list() would lose those before the error
+    return outputs
+
+
 def _failure(example: Example, mapping: Mapping, plan: Plan) -> str | None:
     labels = list(dict.fromkeys(label for field in mapping.fields for label in field.labels))
     unknown = sorted(set(example.row) - set(labels))
     if unknown:
         return f"no field is read from {', '.join(map(repr, unknown))}"
-    written, errors = _convert(_csv(example, labels, mapping), plan)
+    try:
+        written, errors = _convert(_csv(example, labels, mapping), plan)
+    except FileError as error:
+        return f"the file fails: {error.code}: {error.message}"
     if example.reject is not None:
         return None if errors == example.reject else f"rejected for {errors or 'nothing'}, not {example.reject}"
     if written is None:
@@ -81,8 +96,7 @@ def _csv(example: Example, labels: list[str], mapping: Mapping) -> bytes:
 
 def _convert(data: bytes, plan: Plan) -> tuple[dict[str, Any] | None, dict[str, str]]:
     """The written row, if it was written, and the first code of each field's errors."""
-    transform = Transform(plan, file="test")
-    outputs = [*transform.feed(data), *transform.finish()]
+    outputs = convert_few(plan, data, "test")
     rows = b"".join(output.data for output in outputs).splitlines()
     errors: dict[str, str] = {}
     for line in b"".join(output.rejects for output in outputs).splitlines():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,14 +14,15 @@ import pyarrow.compute as pc
 from engine.core import constraints
 from engine.core.columns import Converted, Fault, mask_of, too_long
 from engine.core.constraints import Constraint
-from engine.core.jsonpath import JsonPath, parse_path
 from engine.core.limits import Limits
 from engine.core.patterns import compile_pattern
 from engine.core.reference import CellFault
+from engine.core.stepping.call import Call, CallTally, compile_call
 from engine.core.stepping.compile import compile_step
-from engine.core.stepping.jsoncells import ParsedJson, parse_json_column
+from engine.core.stepping.jsoncells import JsonCells, JsonStep
 from engine.core.stepping.reference import default_text
 from engine.core.stepping.text import fill_default, join_columns
+from engine.core.transforms import call_problems
 from engine.core.types import TypeConverter, compile_type
 
 if TYPE_CHECKING:
@@ -33,10 +34,22 @@ __all__ = ["FieldPlan", "Memo", "bound_problems", "compile_field"]
 
 @dataclass(slots=True)
 class Memo:
-    """What fields of one chunk have in common: the outcome of each chain of first steps, by the chain's text."""
+    """What fields of one chunk have in common: the outcome of each chain of first steps, by the chain's text.
 
+    ``tallies`` is the file's rather than the chunk's: what has come of each call of a transform, by its chain, too.
+    """
+
+    tallies: dict[str, CallTally] = field(default_factory=dict)
     done: dict[str, Converted] = field(default_factory=dict)
-    parsed: dict[str, ParsedJson] = field(default_factory=dict)
+    parsed: dict[str, JsonCells] = field(default_factory=dict)
+
+    def call(self, call: Call, chain: str, columns: Sequence[pa.Array], faults: Sequence[Fault]) -> Converted:
+        """Runs a transform over columns, leaving out the rows of ``faults``; gives those with its own."""
+        tally = self.tallies.get(chain)
+        if tally is None:
+            tally = self.tallies[chain] = CallTally(call.name)
+        made = call.run(columns, [fault.row for fault in faults], tally)
+        return _merged(Converted(made.values, faults), made)
 
 
 type _Kernel = Callable[[pa.Array], Converted]
@@ -46,14 +59,15 @@ type _Kernel = Callable[[pa.Array], Converted]
 class _Stage:
     """A step in its place: ``chain`` is the text of the source and all steps up to it, ``before`` up to the one before.
 
-    Exactly one of kernel, path and default is set.
+    Exactly one of kernel, path, default and call is set.
     """
 
     before: str
     chain: str
     kernel: _Kernel | None = None
-    path: JsonPath | None = None
+    path: JsonStep | None = None
     default: str | None = None
+    call: Call | None = None
 
     def run(self, done: Converted, memo: Memo) -> Converted:
         if self.kernel is not None:
@@ -61,8 +75,10 @@ class _Stage:
         if self.path is not None:
             parsed = memo.parsed.get(self.before)
             if parsed is None:  # once for all paths into the same cells
-                parsed = memo.parsed[self.before] = parse_json_column(done.values)
-            return _merged(done, parsed.extract(self.path))
+                parsed = memo.parsed[self.before] = self.path.read(done.values)
+            return _merged(done, parsed.extract(self.path.path))
+        if self.call is not None:
+            return memo.call(self.call, self.chain, [done.values], done.faults)
         assert self.default is not None
         rows = [fault.row for fault in done.faults]
         return Converted(fill_default(done.values, self.default, rows), done.faults)
@@ -77,6 +93,7 @@ class FieldPlan:
         source: the text by which fields that are read from the same columns know each other.
         stages: its steps; equal chains of two fields run once a chunk.
         cell_bytes: cells over this are faults before any step, type or pattern sees them.
+        separator: what several columns are joined with, unless ``call`` makes one of them.
     """
 
     name: str
@@ -85,6 +102,7 @@ class FieldPlan:
     cell_bytes: int
     const: pa.Scalar | None
     separator: str
+    call: Call | None
     stages: tuple[_Stage, ...]
     converter: TypeConverter
     checks: tuple[Constraint, ...]
@@ -120,30 +138,36 @@ class FieldPlan:
         if done is None:
             cells = [columns[label] for label in self.labels]
             faults = [fault for column in cells for fault in too_long(column, self.cell_bytes)]
-            values = cells[0] if len(cells) == 1 else join_columns(cells, self.separator)
-            done = memo.done[self.source] = _without(values, faults)
+            if self.call is not None:
+                done = memo.call(self.call, self.source, cells, sorted(faults))
+            else:
+                values = cells[0] if len(cells) == 1 else join_columns(cells, self.separator)
+                done = _without(values, faults)
+            memo.done[self.source] = done
         return done
 
 
 def compile_field(rule: FieldRule, on_error: OnError, limits: Limits) -> FieldPlan:
     """Compiles a field whose settings were checked when its mapping was loaded."""
     converter = compile_type(rule)
-    steps = list(rule.steps)
-    separator = steps.pop(0).join or "" if len(rule.labels) > 1 else ""
-    chain: list[Any] = [rule.labels, separator]
+    several = len(rule.labels) > 1
+    first = rule.steps[0] if several else None  # a join or a call, which makes one column of them
+    chain: list[Any] = [rule.labels, first and first.model_dump(mode="json", by_alias=True)]
     source = json.dumps(chain)
     stages: list[_Stage] = []
-    for step in steps:
-        before = json.dumps(chain)
-        chain.append(step.model_dump(mode="json", by_alias=True))
-        stages.append(_stage(step, before, json.dumps(chain), limits))
+    for place, step in enumerate(rule.steps):
+        if place or not several:
+            before = json.dumps(chain)
+            chain.append(step.model_dump(mode="json", by_alias=True))
+            stages.append(_stage(step, before, json.dumps(chain), limits, _step_labels(rule, place)))
     return FieldPlan(
         name=rule.name,
         labels=rule.labels,
         source=source,
         cell_bytes=limits.cell_bytes,
         const=_scalar(rule.const, converter) if rule.const is not None else None,
-        separator=separator,
+        separator=(first.join or "") if first is not None else "",
+        call=compile_call(first.call, rule.labels, limits.cell_bytes) if first and first.call else None,
         stages=tuple(stages),
         converter=converter,
         checks=tuple(_checks(rule, converter, limits.regex_timeout_s)),
@@ -152,11 +176,18 @@ def compile_field(rule: FieldRule, on_error: OnError, limits: Limits) -> FieldPl
     )
 
 
-def _stage(step: Step, before: str, chain: str, limits: Limits) -> _Stage:
+def _step_labels(rule: FieldRule, place: int) -> tuple[str, ...]:
+    """The labels of the columns that a step gets; what was made of several columns goes by all their labels."""
+    return rule.labels if place == 0 and rule.labels else (", ".join(rule.labels),)
+
+
+def _stage(step: Step, before: str, chain: str, limits: Limits, labels: tuple[str, ...]) -> _Stage:
     if step.name == "default":
         return _Stage(before, chain, default=default_text(step.rule))
     if step.name == "json":
-        return _Stage(before, chain, path=parse_path(step.rule.path))
+        return _Stage(before, chain, path=JsonStep.make(step.rule.path))
+    if step.name == "call":
+        return _Stage(before, chain, call=compile_call(step.rule, labels, limits.cell_bytes))
     return _Stage(before, chain, kernel=compile_step(step, limits).kernel)
 
 
@@ -197,7 +228,7 @@ def _checks(rule: FieldRule, converter: TypeConverter, timeout_s: float) -> list
 
 
 def bound_problems(rule: FieldRule) -> list[tuple[str, str]]:
-    """Settings of a field that are not values of its type: the setting's place and what is wrong with it."""
+    """Settings of a field that are not values of its type, and calls that fit no transform: place and what is wrong."""
     converter = compile_type(rule)
     given: list[tuple[str, Any]] = [("const", rule.const), ("min", rule.min), ("max", rule.max)]
     given += [(f"enum[{place}]", value) for place, value in enumerate(rule.enum or ())]
@@ -208,6 +239,10 @@ def bound_problems(rule: FieldRule) -> list[tuple[str, str]]:
                 _value(value, converter)
             except CellFault as fault:
                 found.append((place, f"{fault.message}: the field's type is {rule.type}"))
+    for number, step in enumerate(rule.steps):
+        if step.name == "call":
+            problems = call_problems(step.rule, _step_labels(rule, number))
+            found += [(f"steps[{number}].call{'.' if each.where else ''}{each.where}", each.what) for each in problems]
     return found
 
 

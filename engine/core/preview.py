@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.core.examples import testable
+from engine.core.examples import convert_few, testable
 from engine.core.framing import records
 from engine.core.limits import Limits
 from engine.core.mapping import Mapping
 from engine.core.plan import Plan
-from engine.core.transform import Transform
 
 __all__ = ["PreviewCell", "PreviewRow", "preview"]
 
@@ -50,8 +49,8 @@ def preview(head: bytes, mapping: Mapping, limits: Limits, rows: int) -> list[Pr
     labels = _labels(found[0].cells, mapping) if found else []
     wanted = found[1 : rows + 1] if header else found[:rows]
     end = next((record.start for record in found if wanted and record.start > wanted[-1].start), len(head))
-    transform = Transform(Plan.compile(testable(mapping), limits), file="sample")
-    outputs = [*transform.feed(head.removeprefix(b"\xef\xbb\xbf")[:end]), *transform.finish()]
+    plan = Plan.compile(testable(mapping), limits)
+    outputs = convert_few(plan, head.removeprefix(b"\xef\xbb\xbf")[:end], "sample")
     written = iter([json.loads(line) for line in b"".join(output.data for output in outputs).splitlines()])
     rejects = {
         record["row"]: record["errors"]

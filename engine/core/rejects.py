@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
+from engine.core.rows import SourceRow
+
 __all__ = ["CellError", "reject_record"]
 
 
@@ -20,12 +22,13 @@ class CellError(NamedTuple):
     value: str | None
 
 
-def reject_record(file: str, row: int, line: int, errors: list[CellError], raw: bytes) -> bytes:
+def reject_record(source: SourceRow, errors: list[CellError]) -> bytes:
     """One line of a reject file.
 
     ``raw`` is given as text; bytes that are not UTF-8 are shown as U+FFFD, and the exact bytes are kept as
     ``raw_base64`` beside it.
     """
+    file, row, line, raw = source
     record: dict[str, Any] = {"file": file, "row": row, "line": line, "errors": [error._asdict() for error in errors]}
     try:
         record["raw"] = raw.decode()

@@ -7,12 +7,21 @@ from typing import NamedTuple
 
 from engine.core.framing import Dialect, records
 
-__all__ = ["RowIndex", "Source"]
+__all__ = ["RowIndex", "Source", "SourceRow"]
 
 
 class Source(NamedTuple):
     """Where a row stands: its line in the chunk from 0, and its exact text without the line end."""
 
+    line: int
+    raw: bytes
+
+
+class SourceRow(NamedTuple):
+    """A row as its file has it: the file's name, the row's number and its line, both from 1, its exact text."""
+
+    file: str
+    row: int
     line: int
     raw: bytes
 

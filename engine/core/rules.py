@@ -39,15 +39,12 @@ def field_problem(rule: FieldRule) -> str | None:
 
 
 def _source_problem(rule: FieldRule) -> str | None:
-    for place, step in enumerate(rule.steps):
-        if step.name == "call":
-            return f"steps[{place}]: no transform {step.rule.name!r} is registered here"
     joins = [place for place, step in enumerate(rule.steps) if step.name == "join"]
     if rule.const is not None and rule.source is not None:
         return "a field has either const or from"
     if isinstance(rule.source, list):
-        if not rule.steps or rule.steps[0].name != "join":
-            return "several columns need join as the first step"
+        if not rule.steps or rule.steps[0].name not in ("join", "call"):
+            return "several columns need join or call as the first step"
         joins = joins[1:] if joins and joins[0] == 0 else joins
     if joins:
         return f"steps[{joins[0]}]: join is the first step of a field that is read from several columns"

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_serializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
 
 from engine.core.jsonpath import parse_path
 from engine.core.patterns import check_pattern, check_replacement, compile_pattern
@@ -26,6 +36,14 @@ __all__ = [
 ]
 
 _BARE = ("trim", "lower", "upper", "base64", "hex", "url_decode")
+
+
+def _written(value: JsonValue) -> JsonValue:
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError:
+        raise ValueError("numbers must be finite, and texts Unicode") from None
+    return value
 
 
 def _path(text: str) -> str:
@@ -104,9 +122,10 @@ class LookupRule(_Rule):
 
 
 class CallRule(BaseModel):
-    """A transform that the operator registered, with its arguments."""
+    """A transform that the operator registered, with its arguments: every key but ``name``."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    __pydantic_extra__: dict[str, Annotated[JsonValue, AfterValidator(_written)]]
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,127}$")]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -15,7 +15,9 @@ from engine.core.field import FieldPlan, Memo
 from engine.core.plan import Plan
 from engine.core.reader import CHUNK_BYTES, CsvReader, Placed
 from engine.core.rejects import CellError, reject_record
-from engine.core.rows import RowIndex
+from engine.core.replay import RejectsReader, Replayed
+from engine.core.rows import RowIndex, SourceRow
+from engine.core.stepping.call import CallTally
 from engine.errors import BudgetExceeded, RowRefused
 
 __all__ = ["Counts", "Output", "Transform"]
@@ -58,22 +60,26 @@ class Transform:
 
     Args:
         file: the name that reject records carry.
+        replay: None for a CSV file; for the reject file of one, the labels of that one's header. What is rejected
+            again keeps the place that its record gives it.
     """
 
-    def __init__(self, plan: Plan, *, file: str, chunk_bytes: int = CHUNK_BYTES) -> None:
+    def __init__(
+        self, plan: Plan, *, file: str, replay: Sequence[str] | None = None, chunk_bytes: int = CHUNK_BYTES
+    ) -> None:
         self._plan = plan
         self._file = file
+        self._labels: tuple[str, ...] = ()
         self._places: dict[str, int] = {}
         self._counts = Counts()
         self._encoder = plan.output.open()
-        self._reader = CsvReader(
-            plan.dialect,
-            header=plan.header,
-            bind=self._bind,
-            null_values=plan.null_values,
-            limits=plan.limits,
-            chunk_bytes=chunk_bytes,
-        )
+        self._tallies: dict[str, CallTally] = {}  # of the mapping's calls, by their chains
+        self._reader = _reader(plan, self._bind, replay, chunk_bytes)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The header's labels, as found or as given; none before the header was read."""
+        return self._labels
 
     @property
     def counts(self) -> Counts:
@@ -87,6 +93,7 @@ class Transform:
             RowRefused: a bad row that the mapping does not let pass.
             BudgetExceeded: more rejected rows than the mapping allows.
             PatternTimeout: a pattern ran too long.
+            TransformFailed: an operator's transform is of no use.
             FileError: the file cannot be read on.
         """
         return map(self._convert, self._reader.feed(data))
@@ -94,18 +101,22 @@ class Transform:
     def finish(self) -> Iterator[Output]:
         """Gives what the end of the file completes; raises as :meth:`feed`. The transform is done."""
         yield from map(self._convert, self._reader.finish())
+        if isinstance(self._reader, CsvReader):  # of rejects, every row may be there because a transform fails on it
+            for tally in self._tallies.values():
+                tally.judge()
         self._check_ratio()
         yield Output(self._encoder.finish(), b"")
 
     def _bind(self, labels: list[str]) -> tuple[int, ...]:
+        self._labels = tuple(labels)
         self._places = self._plan.bind(labels)
         return tuple(sorted(set(self._places.values())))
 
-    def _convert(self, placed: Placed) -> Output:
+    def _convert(self, placed: Placed | Replayed) -> Output:
         chunk = placed.chunk
         sources = {label: chunk.columns[place] for label, place in self._places.items()}
         height = chunk.rows - len(chunk.aside)
-        memo = Memo()
+        memo = Memo(self._tallies)
         columns: list[pa.Array] = []
         bad: list[_BadCell] = []
         for plan in self._plan.fields:
@@ -130,7 +141,7 @@ class Transform:
         self._check_rows()
         return Output(self._encoder.encode(columns), rejects)
 
-    def _rejects(self, placed: Placed, sources: dict[str, pa.Array], bad: list[_BadCell]) -> bytes:
+    def _rejects(self, placed: Placed | Replayed, sources: dict[str, pa.Array], bad: list[_BadCell]) -> bytes:
         """The records of the chunk's rejected rows, in order, each with all its errors."""
         chunk = placed.chunk
         if not bad and not chunk.aside:
@@ -147,16 +158,24 @@ class Transform:
         self._counts = replace(
             self._counts, codes=self._counts.codes + Counter(each.code for found in errors.values() for each in found)
         )
-        index = RowIndex(chunk.data, self._plan.dialect, chunk.rows)
+        bad_rows = sorted(errors)
         return b"".join(
-            reject_record(
-                self._file, placed.first_row + ordinal, placed.first_line + source.line, errors[ordinal], source.raw
-            )
-            for ordinal in sorted(errors)
-            for source in [index.source(ordinal)]
+            reject_record(source, errors[ordinal])
+            for ordinal, source in zip(bad_rows, self._located(placed, bad_rows), strict=True)
         )
 
-    def _refuse(self, placed: Placed, bad: list[_BadCell]) -> None:
+    def _located(self, placed: Placed | Replayed, ordinals: Sequence[int]) -> list[SourceRow]:
+        """These rows of the chunk as their file has them."""
+        if isinstance(placed, Replayed):
+            return [placed.rows[ordinal] for ordinal in ordinals]
+        index = RowIndex(placed.chunk.data, self._plan.dialect, placed.chunk.rows)
+        return [
+            SourceRow(self._file, placed.first_row + ordinal, placed.first_line + source.line, source.raw)
+            for ordinal in ordinals
+            for source in [index.source(ordinal)]
+        ]
+
+    def _refuse(self, placed: Placed | Replayed, bad: list[_BadCell]) -> None:
         """Fails the file at its first row that may not be bad."""
         chunk = placed.chunk
         ordinals = chunk.ordinals()
@@ -169,8 +188,8 @@ class Transform:
             found += [(row.ordinal, row.message, row.code) for row in chunk.aside]
         if found:
             ordinal, message, code = min(found, key=lambda each: each[0])
-            line = placed.first_line + RowIndex(chunk.data, self._plan.dialect, chunk.rows).source(ordinal).line
-            raise RowRefused(f"line {line}: {message}", code, row=placed.first_row + ordinal)
+            (source,) = self._located(placed, [ordinal])
+            raise RowRefused(f"line {source.line}: {message}", code, row=source.row).at(file=source.file)
 
     def _check_rows(self) -> None:
         allowed = self._plan.budget.rows
@@ -189,3 +208,16 @@ class Transform:
 
     def _reasons(self) -> str:
         return ", ".join(f"{code}: {times}" for code, times in self._counts.codes.most_common())
+
+
+def _reader(
+    plan: Plan, bind: Callable[[list[str]], tuple[int, ...]], replay: Sequence[str] | None, chunk_bytes: int
+) -> CsvReader | RejectsReader:
+    nulls, limits = plan.null_values, plan.limits
+    if replay is not None:
+        return RejectsReader(
+            plan.dialect, labels=replay, bind=bind, null_values=nulls, limits=limits, chunk_bytes=chunk_bytes
+        )
+    return CsvReader(
+        plan.dialect, header=plan.header, bind=bind, null_values=nulls, limits=limits, chunk_bytes=chunk_bytes
+    )

@@ -36,7 +36,7 @@ class TypeRule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TypeConverter:
-    """One type with its settings, for one thread: a kernel may remember the offsets of a time zone.
+    """One type with its settings, for one thread: a kernel may remember the offsets of a zone, or the shape of JSON.
 
     Attributes:
         arrow_type: of the converted column.
@@ -97,6 +97,10 @@ def _timestamp(rule: TypeRule) -> _Parts:
     return pa.timestamp("us", "UTC"), kernel, kernel.convert
 
 
+def _json(_rule: TypeRule) -> _Parts:
+    return pa.string(), kernels.JsonKernel.make(), reference.to_json_text
+
+
 def _plain(arrow_type: pa.DataType, kernel: Kernel, convert: Callable[[str], Any]) -> Callable[[TypeRule], _Parts]:
     return lambda _rule: (arrow_type, kernel, convert)
 
@@ -110,6 +114,6 @@ _COMPILERS: dict[str, Callable[[TypeRule], _Parts]] = {
     "date": _date,
     "timestamp": _timestamp,
     "uuid": _plain(pa.string(), kernels.to_uuid, reference.to_uuid),
-    "json": _plain(pa.string(), kernels.to_json_column, reference.to_json_text),
+    "json": _json,
     "bytes": _plain(pa.binary(), kernels.to_bytes, reference.to_bytes),
 }

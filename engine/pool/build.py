@@ -24,6 +24,7 @@ from types import ModuleType
 from typing import Literal
 
 import engine
+from engine.core.transforms import load_transforms
 from engine.errors import ConfigError, Problem, nearest
 
 __all__ = [
@@ -83,8 +84,9 @@ class GilReport:
 def import_all(modules: Iterable[str] | None = None) -> GilReport:
     """Imports ``modules`` and says what that did to the GIL.
 
-    Without ``modules``: every module of the engine, and every distribution that the engine requires under its own name,
-    so that what would be imported only later is known now.
+    Without ``modules``: every module of the engine, every distribution that the engine requires under its own name, and
+    the operator's transforms, so that what would be imported only later is known now. A transform that cannot be loaded
+    is no error here: it is one of the mappings that use it.
 
     Raises:
         ImportError: from a module that cannot be imported.
@@ -98,6 +100,9 @@ def import_all(modules: Iterable[str] | None = None) -> GilReport:
             importlib.import_module(name)
             watch.check()
             count += 1
+        if modules is None:
+            load_transforms()
+            watch.check()
     finally:
         sys.meta_path.remove(watch)
     after = gil_enabled()

@@ -20,7 +20,9 @@ HEAVY = ("pyarrow", "aiobotocore", "botocore", "aiohttp", "pydantic", "pydantic_
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--version"], ["--help"], ["run", "--help"], ["worker", "--help"]], ids=" ".join
+    "arguments",
+    [["--version"], ["--help"], ["run", "--help"], ["replay", "--help"], ["worker", "--help"]],
+    ids=" ".join,
 )
 def test_help_and_version_import_nothing_heavy(arguments: list[str]) -> None:
     """Whoever asks for help waits for neither Arrow nor an SDK nor pydantic."""

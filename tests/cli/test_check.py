@@ -44,3 +44,13 @@ def test_a_sample_without_the_columns_is_exit_1(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "warning fields[0].pattern" in done.stdout
     assert "header-error: no column 'a'" in done.stdout
+
+
+def test_a_decimal_narrower_than_the_sample_is_a_warning(tmp_path: Path) -> None:
+    """A sample shows which digits a decimal has no room for, and the warning names the one that has."""
+    write_mapping(tmp_path, fields=[{"name": "id", "type": "int"}, {"name": "price", "type": "decimal(4,2)"}])
+    (tmp_path / "a.csv").write_text("id,price\n1,12.50\n2,1234.125\n3,x\n")
+    done = engine("check", "people.json", "a.csv", cwd=tmp_path)
+    assert done.returncode == 0
+    warning = "warning fields[1].type: decimal(4,2) is too narrow for 1 cell (as 1234.125); decimal(7,3) holds them"
+    assert warning in done.stdout

@@ -28,6 +28,7 @@ def test_doctor_names_build_gil_executor_and_sizes(tmp_path: Path) -> None:
     assert found["workers"].startswith("N = 3 ")
     assert found["pipelines"].startswith("M = 5 ")
     assert found["memory"].startswith("at most ")
+    assert found["transforms"] == "none registered"
     assert all(found[package][0].isdigit() for package in ("pyarrow", "aiobotocore", "pydantic", "structlog"))
 
 

@@ -83,6 +83,14 @@ def test_the_output_folder_is_never_a_source(tree: Path) -> None:
     assert [file.key for file in files] == ["x.csv"]
 
 
+def test_hidden_files_where_they_are_meant(tree: Path) -> None:
+    """Asked for, a folder's files are all of them, hidden or set aside."""
+    _, files = local_sources(["in"], batch_id="b", hidden=True)
+    assert {file.key for file in files} == {
+        "x.csv", "a/x.csv", "a/b/y.csv.gz", ".hidden", "a/_tmp", ".git/z.csv",
+    }  # fmt: skip
+
+
 def test_everything_that_is_missing_is_named_at_once(tree: Path) -> None:
     """No file is read when one of the arguments names none."""
     (tree / "empty").mkdir()
@@ -131,6 +139,14 @@ async def test_urls_name_keys_prefixes_and_globs(
     location, files = await resolve_sources(texts, settings, stores, batch_id="b")
     assert location == S3
     assert {file.key: file.name for file in files} == expected
+
+
+async def test_hidden_objects_where_they_are_meant(stores: MemoryStores) -> None:
+    """Asked for, a prefix's objects are all of them but the markers of empty folders."""
+    settings = SourceSettings(region="eu-west-1", endpoint_url="http://minio:9000")
+    for text in ("s3://acme/d/2/", "s3://acme/d/2"):
+        _, files = await resolve_sources([text], settings, stores, batch_id="b", hidden=True)
+        assert {file.key for file in files} == {"d/2/_SUCCESS", "d/2/a.csv"}
 
 
 async def test_a_missing_object_is_named(stores: MemoryStores) -> None:

@@ -13,6 +13,7 @@ import pytest
 from engine.core.limits import Limits
 from engine.core.mapping import validate_mapping
 from engine.core.plan import Plan
+from engine.core.stepping.jsoncells import JsonStep
 from engine.core.transform import Transform
 from engine.errors import MappingError
 
@@ -111,23 +112,20 @@ def test_a_faulty_required_cell_is_not_missing_too() -> None:
 
 def test_common_steps_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten paths into one column parse it once, and equal chains of two fields run once."""
-    from engine.core import field as module
-    from engine.core.stepping import jsoncells
+    read: list[int] = []
+    plain = JsonStep.read
 
-    parsed: list[int] = []
-    parse = jsoncells.parse_json_column
+    def counting(step: JsonStep, column: Any) -> Any:
+        read.append(len(column))
+        return plain(step, column)
 
-    def counting(column: Any) -> Any:
-        parsed.append(len(column))
-        return parse(column)
-
-    monkeypatch.setattr(module, "parse_json_column", counting)
+    monkeypatch.setattr(JsonStep, "read", counting)
     paths = [{"name": f"f{place}", "from": "p", "type": "string", "steps": [{"json": {"path": f"$.k{place}"}}]}
              for place in range(10)]  # fmt: skip
     same = [{**paths[0], "name": "again"}]
     written, _ = run(paths + same, [{"p": json.dumps({f"k{place}": str(place) for place in range(10)})}])
     assert written == [[*map(str, range(10)), "0"]]
-    assert parsed == [1]
+    assert read == [1]
 
 
 CONSTRAINTS: list[tuple[dict[str, Any], dict[str, bool]]] = [
@@ -172,7 +170,7 @@ def test_constraints(rule: dict[str, Any], cases: dict[str, bool]) -> None:
         ({"type": "timestamp", "timezone": "Mars/Base"}, "fields[0].timezone: no such time zone"),
         ({"type": "decimal(3,5)"}, "fields[0].type: decimal(p,s)"),
         ({"type": "integer"}, "fields[0].type: no such type: 'integer' (did you mean 'int'?)"),
-        ({"type": "string", "from": ["a", "b"]}, "fields[0]: several columns need join as the first step"),
+        ({"type": "string", "from": ["a", "b"]}, "fields[0]: several columns need join or call as the first step"),
         ({"type": "string", "steps": ["trim", {"join": ""}]}, "fields[0]: steps[1]: join is the first step"),
         ({"type": "string", "steps": [{"regex": {"pattern": "("}}]}, "fields[0].steps[0].regex.pattern: not a pattern"),
         (
@@ -181,7 +179,7 @@ def test_constraints(rule: dict[str, Any], cases: dict[str, bool]) -> None:
         ),
         ({"type": "string", "steps": [{"json": {"path": "$..a"}}]}, "fields[0].steps[0].json.path: not a singular"),
         ({"type": "string", "steps": ["trimm"]}, "fields[0].steps[0]: no such step: 'trimm' (did you mean 'trim'?)"),
-        ({"type": "string", "steps": [{"call": {"name": "score"}}]}, "fields[0]: steps[0]: no transform 'score'"),
+        ({"type": "string", "steps": [{"call": {"name": "score"}}]}, "fields[0].steps[0].call.name: no transform"),
         ({"type": "string", "const": "a", "from": "b"}, "fields[0]: a field has either const or from"),
     ],
 )

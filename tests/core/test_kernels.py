@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -14,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core import reference
 from engine.core.fieldtypes import FieldType, parse_type
 from engine.core.reference import NUMBER_CHARS, CellFault
 from engine.core.types import TypeConverter, compile_type
+from tests.core.cells import TOGETHER_VALID_JSON, of_type
 from tests.examples import examples
 
 
@@ -66,131 +63,9 @@ RULES = {
     "%d/%m/%Y"], "Asia/Kolkata"),
 }  # fmt: skip
 
-_DIGITS = st.text("0123456789", min_size=1, max_size=22)
-_TWO = st.integers(0, 70).map("{:02}".format)
-_FEW = st.text("0123456789", min_size=1, max_size=2)
-_HEX = st.text("0123456789abcdefABCDEF-", min_size=30, max_size=38)
-_JSON = st.recursive(
-    st.sampled_from(["1", "-0", "1.50", "1e400", "true", "null", '"a,b"', '"\\u00e9"', '"]"', "01", "NaN", ""]),
-    lambda inner: st.builds(
-        "{}{}{}".format,
-        st.sampled_from(["[", "{", '{"a":', "[1,", "", "[["]),
-        st.lists(inner, max_size=3).map(",".join),
-        st.sampled_from(["]", "}", ",2]", "", "]]", " ]"]),
-    ),
-    max_leaves=6,
-)
-_BASE64 = st.one_of(
-    st.binary(max_size=12).map(lambda data: b64encode(data).decode()),
-    st.text("AQg+/=-_ \n", max_size=9),
-)
-_DECIMAL = st.builds(
-    "{}{}{}{}".format,
-    st.sampled_from(["", "-", "+", "+-", " "]),
-    st.one_of(st.just(""), st.text("0123456789", max_size=3), st.text("0123456789", max_size=40)),
-    st.sampled_from(["", ".", ".."]),
-    st.one_of(st.just(""), st.text("0123456789", max_size=3), st.text("0123456789", max_size=40), st.just("e3")),
-)
-_YEAR = st.one_of(st.integers(0, 9999), st.sampled_from([1, 1900, 1999, 2000, 2024, 2026, 2100, 9999])).map(
-    "{:04}".format
-)
-# Local times near changes of zones, as well as any.
-_MOMENT = st.one_of(
-    st.datetimes(),
-    st.builds(
-        "2026-{}T{:02}:{:02}:00".format,
-        st.sampled_from(["03-29", "10-25", "03-08", "11-01", "04-05", "10-04"]),
-        st.integers(0, 4),
-        st.integers(0, 59),
-    ).map(datetime.fromisoformat),
-)
-_ISO = st.one_of(
-    _MOMENT.map(lambda at: at.isoformat(sep="T")),
-    _MOMENT.map(lambda at: at.isoformat(sep=" ", timespec="minutes")),
-    st.builds(
-        "{}-{}-{}{}{}:{}{}{}{}".format,
-        _YEAR,
-        _TWO,
-        _TWO,
-        st.sampled_from(["T", " ", "t"]),
-        _TWO,
-        _TWO,
-        st.sampled_from(["", ":00", ":59", ":60"]),
-        st.sampled_from(["", ".1", ".123456", ".1234567", ".123456789", "."]),
-        st.sampled_from(["", "Z", "+01:00", "-0130", "+23", "+24:00", "z", " Z"]),
-    ),
-    st.builds("{}-{}-{}".format, _YEAR, _TWO, _TWO),
-    st.sampled_from(
-        ["2026-11-22T10", "2026-11-22T10Z", "2024-02-29T00:00", "1900-02-29", "0001-01-01T00:00:00+01:00",
-         "0000-12-31T23:30:00-01:00", "9999-12-31T23:59:59-00:01", "2026-11-22T10:11:12.1.1234567Z"]
-    ),
-)  # fmt: skip
-_EPOCH = st.one_of(
-    st.integers(-(10**12), 10**12).map(str),
-    st.sampled_from(
-        ["253402300799", "253402300800", "-62135596800", "-62135596801", "253402300799999", "-62135596800001", "+5",
-         "1e3", "99999999999999999999", "0" * 25 + "7", "-" + "0" * 25 + "7", "1.5", "+-5", "-+5"]
-    ),
-)  # fmt: skip
-
-
-def _render(at: datetime, form: str) -> str:
-    """``strftime`` with four digits of year on every platform."""
-    return str(at.strftime(form.replace("%Y", f"{at.year:04}")))
-
-
-_WRITTEN = st.one_of(
-    *(
-        _MOMENT.map(partial(_render, form=form))
-        for form in (
-            "%d/%m/%Y %H:%M", "%m/%d/%Y %I:%M:%S %p", "%d/%m/%Y", "%m/%d/%Y", "%Y%j", "%Y%m%dT%H%M%S.%f",
-            "%d%m%Y%H%M%S",
-            "%d.%m.%y %HH", "%Y-%m-%dT%H:%M:%S.%f+0530", "%Y-%m-%dT%H:%M:%S-01:00", "%Y-%m-%d %H:%M Z",
-        )
-    ),
-    st.builds("{}/{}/{} {}:{}".format, _FEW, _FEW, _YEAR, _FEW, _FEW),
-    st.builds("{}/{}/{} {}:{}:{} {}".format, _FEW, _FEW, _YEAR, _FEW, _FEW, _FEW, st.sampled_from(["AM", "pm", "Pm",
-    "XM"])),
-    st.builds("{}/{}/{}".format, _FEW, _FEW, _YEAR),
-    st.builds("{}{}".format, _YEAR, st.integers(0, 400)),
-    st.builds("{}.{}.{} {}{}".format, _FEW, _FEW, _FEW, _FEW, st.sampled_from("hHx")),
-    st.text("0123", min_size=6, max_size=14),
-    st.builds("{}-{}-{}T{}:{}:{}{}".format, _YEAR, _FEW, _FEW, _FEW, _FEW, _FEW,
-              st.sampled_from(["Z", ".5Z", "+0530", ".123456+05:30", "+24:00", "+05", "-0060", "z", ".1234567Z"])),
-)  # fmt: skip
-
-
-_TIMES = st.one_of(_ISO, _ISO, _EPOCH, _WRITTEN, _WRITTEN)
-# Cells of the common shape, cells that are nearly right, and any text at all.
-CELLS: dict[str, st.SearchStrategy[str]] = {
-    "string": st.text(),
-    "int": st.builds("{}{}".format, st.sampled_from(["", "-", "+", "0x", " ", "+-", "-+"]), _DIGITS),
-    "float": st.one_of(
-        st.floats().map(repr),
-        st.builds(
-            "{}{}.{}{}".format, st.sampled_from(["", "-", "+"]), _DIGITS, _DIGITS, st.sampled_from(["", "e5", "E-9"])
-        ),
-        st.text("0123456789.-+eE", max_size=8),
-        st.sampled_from(["nan", "inf", "1e400", "1e308", "9" * 400, "0x10", "1_0", "5.", ".5", "."]),
-    ),
-    "decimal": _DECIMAL,
-    "bool": st.sampled_from(
-        [*reference.TRUE, *reference.FALSE, "TRUE", "No", "", "tru", "2", "\u017f", "JA", "ДА", "Да", "i\u0307",
-        "\u0130",
-         "o\u212a", "Nein", "WAHR", "N"]
-    ),
-    "uuid": st.one_of(
-        st.uuids().map(str), st.uuids().map(lambda u: u.hex), st.uuids().map(lambda u: str(u).upper()), _HEX
-    ),
-    "json": _JSON,
-    "bytes": _BASE64,
-    "date": _TIMES,
-    "timestamp": _TIMES,
-}  # fmt: skip
-
 
 def cells_of(rule: Rule) -> st.SearchStrategy[str]:
-    return CELLS[rule.field_type.kind]
+    return of_type(rule.type)
 
 
 def check(converter: TypeConverter, values: Sequence[str | None]) -> None:
@@ -257,19 +132,7 @@ def test_a_slice_is_a_column(name: str) -> None:
         assert list(part.faults) == list(whole.faults)
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        ["1,[2", "3]"],
-        ["1],[2", "[[3", "4]]"],
-        ['"a', 'b"'],
-        ["1", "2,3", "4"],
-        ["[", "]"],
-        ["{", '"a":1}'],
-        ["1", "", "2"],
-        ["/*", "*/"],
-    ],
-)
+@pytest.mark.parametrize("values", TOGETHER_VALID_JSON)
 def test_json_cells_that_only_together_look_valid(values: list[str]) -> None:
     """Parsing the cells as one array never makes a cell valid that is not so alone."""
     check(compile_type(RULES["json"]), values)

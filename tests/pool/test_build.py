@@ -21,6 +21,7 @@ from engine.pool.build import (
     is_free_threaded,
     memory_limit,
 )
+from tests.operators import install
 
 GIB = 1 << 30
 
@@ -143,6 +144,20 @@ def test_culprit_is_named(tmp_path: Path) -> None:
         "import sys; sys.path.insert(0, '.'); from engine.pool.build import import_all, choose_executor\n"
         "r = import_all(['json', 'innocent', 'csv'])\n"
         "print(r.before, r.after, r.culprit, choose_executor('auto', r).executor)"
+    )
+    said = python(code, "-W", "ignore:The global interpreter lock:RuntimeWarning", cwd=tmp_path)
+    assert said == "False True needsgil processes"
+
+
+@pytest.mark.skipif(not is_free_threaded(), reason="only a free-threaded build can switch its GIL on")
+def test_a_transform_that_needs_the_gil_is_known_at_start(tmp_path: Path) -> None:
+    """What an operator registered is imported with the engine's own, so that no mapping switches the GIL on later."""
+    build_extension(tmp_path)
+    install(tmp_path, {"innocent": "innocent:f", "lost": "no_such_module:f"})
+    (tmp_path / "innocent.py").write_text("import needsgil\n")
+    code = (
+        "import sys; sys.path.insert(0, '.'); from engine.pool.build import import_all, choose_executor\n"
+        "r = import_all(); print(r.before, r.after, r.culprit, choose_executor('auto', r).executor)"
     )
     said = python(code, "-W", "ignore:The global interpreter lock:RuntimeWarning", cwd=tmp_path)
     assert said == "False True needsgil processes"

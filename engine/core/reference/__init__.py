@@ -4,7 +4,7 @@ These define the mapping language (CONTRACT section 1). The column kernels are f
 tested against them.
 """
 
-from engine.core.reference.documents import JSON_DEPTH, to_json_text
+from engine.core.reference.documents import JSON_DEPTH, compact_json, parse_json, to_json_text
 from engine.core.reference.faults import CellFault
 from engine.core.reference.layouts import Layout, parse_layout
 from engine.core.reference.numbers import NUMBER_CHARS, to_decimal, to_float, to_int
@@ -20,7 +20,9 @@ __all__ = [
     "CellFault",
     "Format",
     "Layout",
+    "compact_json",
     "compile_format",
+    "parse_json",
     "parse_layout",
     "to_bool",
     "to_bytes",

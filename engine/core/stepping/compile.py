@@ -10,10 +10,9 @@ from typing import Any
 import pyarrow as pa
 
 from engine.core.columns import Converted
-from engine.core.jsonpath import JsonPath, parse_path
 from engine.core.limits import Limits
 from engine.core.stepping import reference
-from engine.core.stepping.jsoncells import parse_json_column
+from engine.core.stepping.jsoncells import JsonStep
 from engine.core.stepping.matching import RegexKernel, ReplaceKernel
 from engine.core.stepping.octets import base64_column, hex_column, url_decode_column
 from engine.core.stepping.reference import Value
@@ -78,12 +77,8 @@ def _split(rule: SplitRule) -> StepConverter:
 
 
 def _json(rule: JsonRule) -> StepConverter:
-    path = parse_path(rule.path)
-    return StepConverter("json", partial(_json_column, path=path), partial(reference.json_path, path=path))
-
-
-def _json_column(column: pa.Array, *, path: JsonPath) -> Converted:
-    return parse_json_column(column).extract(path)
+    step = JsonStep.make(rule.path)
+    return StepConverter("json", step, partial(reference.json_path, path=step.path))
 
 
 def _lookup(rule: LookupRule) -> StepConverter:

@@ -1,149 +1,120 @@
-"""The kernel of ``json``: a column is parsed once, for as many paths as a mapping has."""
+"""The kernel of ``json``: a column is read once, for as many paths as a mapping has."""
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
-from engine.core.columns import Converted, Fault, decode_column, raw_cells, true_rows, widths
-from engine.core.jsonpath import JsonPath
-from engine.core.reference import JSON_DEPTH, CellFault
+from engine.core.columns import Converted, Fault, column_bytes, decode_column, raw_cells, spread, true_rows, widths
+from engine.core.jsonblocks import compact_cells, parse_cells
+from engine.core.jsonlearner import JsonLearner
+from engine.core.jsonpath import JsonPath, follow, parse_path
+from engine.core.reference import compact_json, parse_json
 from engine.core.stepping.reference import json_text, json_value
 
-__all__ = ["ParsedJson", "parse_json_column"]
-
-# Cells are parsed as one array, with a secret number between them: [cell,SECRET,cell,SECRET,cell]. If the array's odd
-# elements are exactly those numbers, each text between two of them took the parser from "a value must follow" to "a
-# value has ended", so it is one whole value. Without the secret, "1,[2" and "3]" would pass together.
-_SECRET = secrets.randbelow(9 * 10**17) + 10**17
-_BETWEEN = f",{_SECRET},"
-_BLOCK = 16  # cells tried together after the column failed: small, so that a bad cell takes few good ones with it
-
-# A number beyond a double has an exponent of three digits or two hundred digits in a row: looked for with all digits
-# taken as one letter, so that other numbers, and most texts, cost no second look.
-_SHAPE = bytes.maketrans(b"0123456789E", b"dddddddddde")
-_LONG = b"d" * 200
+__all__ = ["JsonCells", "JsonStep"]
 
 
 @dataclass(frozen=True, slots=True)
-class ParsedJson:
-    """A column's JSON values; null for what is null in JSON, no cell, or faulty.
+class JsonStep:
+    """A path into columns of JSON. For one thread: it learns what their cells look like."""
+
+    path: JsonPath
+    learner: JsonLearner
+
+    @classmethod
+    def make(cls, path: str) -> JsonStep:
+        return cls(parse_path(path), JsonLearner(compact=False))
+
+    def __call__(self, column: pa.Array) -> Converted:
+        return self.read(column).extract(self.path)
+
+    def read(self, column: pa.Array) -> JsonCells:
+        """Looks at a text or binary column; :meth:`JsonCells.extract` then is :func:`reference.json_path` for it."""
+        decoded = decode_column(column)
+        text = decoded.values
+        valid = pc.is_valid(text)
+        present = text.filter(valid) if text.null_count else text
+        fits = self.learner.fitting(present)
+        fitting = pc.replace_with_mask(pc.and_(valid, False), valid, fits) if fits is not None else None
+        parsed = valid if fitting is None else pc.and_not(valid, fitting)
+        values, found = parse_cells(raw_cells(text.filter(parsed)), json_value)
+        rows = true_rows(parsed)
+        faults = [Fault(rows[fault.row], fault.code, fault.message) for fault in found]
+        if fitting is None or not fitting.true_count:
+            fitting, text = None, pa.nulls(len(text), pa.string())
+        elif fitting.true_count < len(text):
+            text = pc.replace_with_mask(text, pc.invert(fitting), pa.scalar(None, pa.string()))
+        return JsonCells(text, self.learner, parsed, values, tuple(sorted([*faults, *decoded.faults])))
+
+
+@dataclass(frozen=True, slots=True)
+class JsonCells:
+    """A column of JSON, read.
 
     Attributes:
-        values: one a row.
+        fitting: the cells whose shape the learner knows; null elsewhere.
+        parsed: which of the others are cells at all.
+        values: theirs, None where null in JSON or faulty.
         faults: the cells that are not JSON as the type ``json`` takes it. They are faults of every path.
     """
 
+    fitting: pa.Array
+    learner: JsonLearner
+    parsed: pa.Array
     values: list[Any]
     faults: tuple[Fault, ...]
 
     def extract(self, path: JsonPath) -> Converted:
         """What the path finds in each row: strings as their text, the rest as compact JSON, null where nothing is."""
-        found = self.values
-        for step in path:
-            if isinstance(step, str):
-                found = [value.get(step) if type(value) is dict else None for value in found]
-            else:
-                found = [
-                    value[step] if type(value) is list and -len(value) <= step < len(value) else None for value in found
-                ]
-        texts = [value.encode() if type(value) is str else json_text(value) for value in found]
-        return Converted(pa.array(texts, pa.binary()).view(pa.string()), self.faults)
+        found = self._of_fitting(path)
+        if self.values:
+            texts = [json_text(follow(value, path)) for value in self.values]
+            found = pc.replace_with_mask(found, self.parsed, pa.array(texts, pa.binary()).view(pa.string()))
+        return Converted(found, self.faults)
+
+    def _of_fitting(self, path: JsonPath) -> pa.Array:
+        if self.fitting.null_count == len(self.fitting):
+            return self.fitting
+        way = self.learner.path(path)
+        if way is None:
+            valid = pc.is_valid(self.fitting)
+            values, _ = parse_cells(raw_cells(self.fitting.filter(valid)), json_value)
+            texts = [json_text(follow(value, path)) for value in values]
+            return spread(pa.array(texts, pa.binary()).view(pa.string()), valid)
+        if way.pattern is None:
+            return pa.nulls(len(self.fitting), pa.string())
+        found = pc.extract_regex(self.fitting, way.pattern)
+        text = _unescaped(pc.struct_field(found, "text"))
+        other = pc.struct_field(found, "other")
+        return text if widths(other)[1] == 0 else _with_others(text, other, way.compact)
 
 
-def parse_json_column(column: pa.Array) -> ParsedJson:
-    """Parses a text or binary column; :meth:`ParsedJson.extract` then is :func:`reference.json_path` for it."""
-    decoded = decode_column(column)
-    text = decoded.values
-    present = text.drop_null() if text.null_count else text
-    values, faults = _parse(present)
-    if text.null_count:
-        rows = true_rows(pc.is_valid(text))
-        everywhere: list[Any] = [None] * len(text)
-        for row, value in zip(rows, values, strict=True):
-            everywhere[row] = value
-        values = everywhere
-        faults = [Fault(rows[fault.row], fault.code, fault.message) for fault in faults]
-    return ParsedJson(values, tuple(sorted([*faults, *decoded.faults])))
+def _unescaped(text: pa.Array) -> pa.Array:
+    """The insides of JSON strings as the texts that they are."""
+    if b"\\" not in column_bytes(text):
+        return text
+    escaped = pc.fill_null(pc.match_substring(text, "\\"), False)
+    texts: list[str] = from_json(b'["%s"]' % b'","'.join(raw_cells(text.filter(escaped))), cache_strings="none")
+    return pc.replace_with_mask(
+        text, escaped, pa.array([each.encode() for each in texts], pa.binary()).view(pa.string())
+    )
 
 
-def _parse(column: pa.Array) -> tuple[list[Any], list[Fault]]:
-    """The values of a text column without nulls."""
-    if len(column) == 0:
-        return [], []
-    if not _deep_perhaps(column):
-        separated = pc.binary_join(pa.ListArray.from_arrays([0, len(column)], column), _BETWEEN)
-        values = _parse_joined(b"[%s]" % separated[0].as_buffer().to_pybytes(), len(column))
-        if values is not None:
-            return values, []
-    return _parse_blocks(raw_cells(column))
+def _with_others(text: pa.Array, other: pa.Array, compact: str) -> pa.Array:
+    """The texts, and the values that are no strings: as compact JSON, null for null."""
+    others = pc.fill_null(pc.not_equal(other, ""), False)
+    odd = pc.and_not(others, pc.fill_null(pc.match_substring_regex(other, compact), True))
+    if odd.true_count:
+        texts, _ = compact_cells(raw_cells(other.filter(odd)), _compact)
+        other = pc.replace_with_mask(other, odd, pa.array(texts, pa.binary()).view(pa.string()))
+    nulls = pc.fill_null(pc.equal(other, "null"), False)
+    return pc.replace_with_mask(pc.if_else(others, other, text), nulls, pa.scalar(None, pa.string()))
 
 
-def _deep_perhaps(column: pa.Array) -> bool:
-    if widths(column)[1] <= 2 * JSON_DEPTH:
-        return False
-    openers = pc.add(pc.count_substring(column, "["), pc.count_substring(column, "{"))
-    return bool(pc.max(openers).as_py() > JSON_DEPTH)
-
-
-def _parse_joined(joined: bytes, count: int) -> list[Any] | None:
-    """The cells' values, if they are ``count`` valid cells without a number beyond a double."""
-    try:
-        values = from_json(joined, allow_inf_nan=False, cache_strings="none")
-    except ValueError:
-        return None
-    if len(values) != 2 * count - 1 or values[1::2] != [_SECRET] * (count - 1):
-        return None
-    cells: list[Any] = values[::2]
-    return None if _holds_large_perhaps(joined.translate(_SHAPE)) and _holds_infinity(cells) else cells
-
-
-def _holds_large_perhaps(shape: bytes) -> bool:
-    return (b"de" in shape and (b"deddd" in shape or b"de+ddd" in shape)) or _LONG in shape
-
-
-def _holds_infinity(values: list[Any]) -> bool:
-    return to_json(values, inf_nan_mode="null") != to_json(values, inf_nan_mode="constants")
-
-
-def _parse_blocks(raw: list[bytes]) -> tuple[list[Any], list[Fault]]:
-    """The same for a column that has bad cells: block by block, and only in bad blocks cell by cell."""
-    values: list[Any] = []
-    faults: list[Fault] = []
-    between = _BETWEEN.encode()
-    for start in range(0, len(raw), _BLOCK):
-        block = raw[start : start + _BLOCK]
-        parsed = None
-        if not any(map(_cell_deep_perhaps, block)):
-            parsed = _parse_joined(b"[%s]" % between.join(block), len(block))
-        if parsed is not None:
-            values += parsed
-            continue
-        for row, cell in enumerate(block, start):
-            value = _parse_cell(cell)
-            if isinstance(value, CellFault):
-                faults.append(Fault(row, value.code, value.message))
-                value = None
-            values.append(value)
-    return values, faults
-
-
-def _cell_deep_perhaps(cell: bytes) -> bool:
-    return len(cell) > 2 * JSON_DEPTH and cell.count(b"[") + cell.count(b"{") > JSON_DEPTH
-
-
-def _parse_cell(cell: bytes) -> Any:
-    """The value of a cell, or its fault."""
-    if not _cell_deep_perhaps(cell):
-        values = _parse_joined(b"[%s]" % cell, 1)
-        if values is not None:
-            return values[0]
-    try:
-        return json_value(cell.decode())
-    except CellFault as fault:
-        return fault
+def _compact(text: str) -> bytes:
+    return compact_json(parse_json(text))

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import regex
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from engine.core.jsonpath import ABSENT, JsonPath, follow
-from engine.core.reference import CellFault, to_bytes, to_json_text
+from engine.core.reference import CellFault, compact_json, parse_json, to_bytes
 from engine.core.stepping.guard import Guard
 
 __all__ = [
@@ -192,17 +192,16 @@ def split(value: Value, *, sep: str, index: int | None) -> Value:
 def json_value(text: str) -> Any:
     """The value of a cell that the type ``json`` accepts."""
     try:
-        compact = to_json_text(text)
+        return parse_json(text)
     except CellFault as fault:
         raise CellFault(fault.message, "step-error") from None
-    return from_json(compact, cache_strings="none")
 
 
 def json_text(found: Any) -> bytes | None:
     """What a path found, as a cell in UTF-8: a string's text, null for null, compact JSON for anything else."""
     if found is None or found is ABSENT:
         return None
-    return found.encode() if isinstance(found, str) else to_json(found)
+    return found.encode() if isinstance(found, str) else compact_json(found)
 
 
 def json_path(value: Value, *, path: JsonPath) -> Value:

@@ -16,42 +16,28 @@ from hypothesis import strategies as st
 from engine.core.reference import CellFault
 from engine.core.stepping import reference
 from engine.core.stepping.compile import StepConverter
-from engine.core.stepping.jsoncells import parse_json_column
+from engine.core.stepping.jsoncells import JsonStep
 from engine.core.stepping.reference import Value
 from engine.core.stepping.text import fill_default, join_columns
+from tests.core.cells import JSON, OCTETS, TOGETHER_VALID_JSON
 from tests.core.stepping.columns import check, make
 from tests.examples import examples
 
 _SPACES = st.text(" \t\r\n\v\f\x1c\x1f\x85\xa0\u2003\u3000\ufeff\u200b", max_size=3)
-_OCTETS = st.binary(max_size=9)
-_JSON = st.recursive(
-    st.sampled_from(
-        ["1", "-0", "1.50", "1e400", "1e5", "-1E+999", "1e-999", "true", "null", '"a,b"', '"\\u00e9\\n"', '"]"', "01"]
-    )
-    | st.sampled_from(["NaN", "", '"1e400"', "9" * 250, "9" * 400, '"Infinity"', "123456789012345678901234567890"]),
-    lambda inner: st.builds(
-        "{}{}{}".format,
-        st.sampled_from(["[", "{", '{"a":', '{"a":1,"b":', "[1,", "", "[["]),
-        st.lists(inner, max_size=3).map(",".join),
-        st.sampled_from(["]", "}", ",2]", "", "]]", " ]", ',"a":"x"}']),
-    ),
-    max_leaves=6,
-)
-
 # Each step as a mapping writes it, and cells that are right, nearly right and wrong for it.
 STEPS: list[tuple[Any, st.SearchStrategy[str]]] = [
     ("trim", st.builds("{}{}{}{}".format, _SPACES, st.text(max_size=3), _SPACES, _SPACES)),
     ("lower", st.text("aAÄßİΣσςKſǅ ΌA.\u0301", max_size=6)),
     ("upper", st.text("aAäßıΣσςfiŉǆ ΐa.\u0345", max_size=6)),
-    ("base64", st.one_of(_OCTETS.map(lambda raw: b64encode(raw).decode()), st.text("AQgw+/-_= \n", max_size=8))),
+    ("base64", st.one_of(OCTETS.map(lambda raw: b64encode(raw).decode()), st.text("AQgw+/-_= \n", max_size=8))),
     (
         {"base64": {"urlsafe": True}},
-        st.one_of(_OCTETS.map(lambda raw: urlsafe_b64encode(raw).decode()), st.text("AQgw+/-_=!", max_size=8)),
+        st.one_of(OCTETS.map(lambda raw: urlsafe_b64encode(raw).decode()), st.text("AQgw+/-_=!", max_size=8)),
     ),
-    ("hex", st.one_of(_OCTETS.map(bytes.hex), st.text("0aF9g é", max_size=6))),
+    ("hex", st.one_of(OCTETS.map(bytes.hex), st.text("0aF9g é", max_size=6))),
     (
         "url_decode",
-        st.one_of(st.text("%20aFc3AE9+é", max_size=9), _OCTETS.map(lambda raw: "".join(map("%{:02x}".format, raw)))),
+        st.one_of(st.text("%20aFc3AE9+é", max_size=9), OCTETS.map(lambda raw: "".join(map("%{:02x}".format, raw)))),
     ),
     ({"split": {"sep": ","}}, st.text(',a"\\\n\x01\x7f\u2028é', max_size=9)),
     ({"split": {"sep": "aa"}}, st.text("ab", max_size=9)),
@@ -61,10 +47,10 @@ STEPS: list[tuple[Any, st.SearchStrategy[str]]] = [
     ({"split": {"sep": "aa", "index": -2}}, st.text("ab", max_size=9)),
     ({"split": {"sep": "é", "index": -1}}, st.text("éè", max_size=6)),
     ({"split": {"sep": ",", "index": 10**30}}, st.text(",a", max_size=6)),
-    ({"json": {"path": "$"}}, _JSON),
-    ({"json": {"path": "$.a"}}, _JSON),
-    ({"json": {"path": "$[0]"}}, _JSON),
-    ({"json": {"path": "$.a[-1]['b']"}}, _JSON),
+    ({"json": {"path": "$"}}, JSON),
+    ({"json": {"path": "$.a"}}, JSON),
+    ({"json": {"path": "$[0]"}}, JSON),
+    ({"json": {"path": "$.a[-1]['b']"}}, JSON),
     ({"lookup": {"table": {"a": "1", "": "2", "é": ""}}}, st.sampled_from(["a", "", "é", "b", "A"])),
     ({"lookup": {"table": {"a": "1"}, "otherwise": "null"}}, st.sampled_from(["a", "", "b"])),
     ({"lookup": {"table": {"a": "1"}, "otherwise": "keep"}}, st.sampled_from(["a", "", "b", "1"])),
@@ -168,19 +154,7 @@ def _is_fault(converter: StepConverter, value: Value) -> bool:
     return False
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        ["1,[2", "3]"],
-        ["1],[2", "[[3", "4]]"],
-        ['"a', 'b"'],
-        ["1", "2,3", "4"],
-        ["[", "]"],
-        ["{", '"a":1}'],
-        ["1", "", "2"],
-        ['{"a":1},{"a":2}', "3"],
-    ],
-)
+@pytest.mark.parametrize("values", TOGETHER_VALID_JSON)
 def test_json_cells_that_only_together_look_valid(values: list[str]) -> None:
     """Parsing the cells as one array never makes a cell valid that is not so alone."""
     converted = check(make({"json": {"path": "$"}}), values)
@@ -209,7 +183,7 @@ def test_json_nested_too_deep() -> None:
 def test_one_parse_serves_many_paths() -> None:
     """Paths extracted from one parsed column find what each finds on its own, with the same faults."""
     values = ['{"a":{"b":[1,2]},"c":"x"}', "bad", None, "[]", '{"a":null}', '{"c":"\\u0000"}', '{"a":{"b":1e400}}']
-    parsed = parse_json_column(pa.array(values, pa.string()))
+    parsed = JsonStep.make("$").read(pa.array(values, pa.string()))
     for path in ("$", "$.a", "$.a.b[-1]", "$.c", "$[0]", "$['a']['b'][5]"):
         alone = check(make({"json": {"path": path}}), values)
         together = parsed.extract(tuple(_parts(path)))

@@ -1,0 +1,125 @@
+"""``engine infer`` proposes a mapping that ``engine check`` and ``engine run`` take, and says what needs a look."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import engine
+
+DATA = Path(__file__).parents[2] / ".cache" / "data"
+
+PEOPLE = "id;amount;at;token\n" + "".join(
+    f"{row};{row}.50;{row % 28 + 1:02}/11/2026;{{}}\n".replace("{}", "NA" if row % 7 else "") for row in range(60)
+)
+
+
+def test_a_proposal_goes_through_check(tmp_path: Path) -> None:
+    """The mapping is on standard output, the notes are on standard error, and check finds no reject in the sample."""
+    (tmp_path / "people 1.csv").write_text(PEOPLE + "60;n/a;29/11/2026;x\n61;many;30/11/2026;y\n")
+    done = engine("infer", "people 1.csv", "--format", "csv", cwd=tmp_path)
+    assert done.returncode == 0
+    assert json.loads(done.stdout) == {
+        "version": 1,
+        "id": "people-1",
+        "csv": {"delimiter": ";"},
+        "fields": [
+            {"name": "id", "type": "int", "required": True},
+            {"name": "amount", "type": "string", "required": True},
+            {"name": "at", "type": "date", "formats": ["%d/%m/%Y"], "required": True},
+            {"name": "token", "type": "string"},
+        ],
+        "output": {"format": "csv"},
+    }
+    assert done.stderr.splitlines() == [
+        "amount: 1 of 61 cells is no decimal(12,2): row 62 'many'; proposed as string",
+        "amount: 1 cell is 'n/a' (row 61); add it to csv.null_values if it is null",
+        "token: 51 cells are 'NA' (row 2); add it to csv.null_values if it is null",
+    ]
+    (tmp_path / "m.json").write_text(done.stdout)
+    checked = engine("check", "m.json", "people 1.csv", cwd=tmp_path)
+    assert checked.returncode == 0
+    assert "62 rows: 0 rejected" in checked.stdout
+    assert "warning" not in checked.stdout
+
+
+def test_output_and_rows(tmp_path: Path) -> None:
+    """--output writes TOML where its name says so, once; --rows and --id do as they say."""
+    (tmp_path / "a.csv").write_text(PEOPLE)
+    (tmp_path / "b.csv").write_text(PEOPLE)
+    arguments = ("infer", "a.csv", "b.csv", "--rows", "30", "--id", "acme", "--output", "m.toml")
+    done = engine(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "a.csv: only the first 30 rows were looked at" in done.stderr
+    document = tomllib.loads((tmp_path / "m.toml").read_text())
+    assert document["id"] == "acme"
+    assert document["fields"][1] == {"name": "amount", "type": "decimal(12,2)", "required": True}
+    again = engine(*arguments, cwd=tmp_path)
+    assert again.returncode == 2
+    assert "--output: m.toml exists" in again.stderr
+    assert engine("run", "m.toml", "a.csv", "--output", "out", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "what"),
+    [
+        (["infer"], 2, "SAMPLE: is missing"),
+        (["infer", "a.csv", "--rows", "0"], 2, "--rows: must be at least 1"),
+        (["infer", "a.csv", "--id", "a b"], 2, "id:"),
+        (["infer", "a.csv", "-o", "no/m.json"], 2, "--output: no/m.json cannot be written"),
+        (["infer", "none.csv"], 1, "none.csv: cannot be read: No such file"),
+        (["infer", "empty.csv"], 1, "empty.csv: there are no rows to infer anything from"),
+    ],
+)
+def test_refusals_are_one_line(tmp_path: Path, arguments: list[str], status: int, what: str) -> None:
+    """Wrong usage is exit 2, a sample that says nothing is exit 1; each is one clear line."""
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    (tmp_path / "empty.csv").write_text("")
+    done = engine(*arguments, cwd=tmp_path)
+    assert done.returncode == status
+    assert what in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+FLIGHTS = {
+    "year": "int", "month": "int", "day": "int", "dep_time": "int", "sched_dep_time": "int", "dep_delay": "int",
+    "arr_time": "int", "sched_arr_time": "int", "arr_delay": "int", "carrier": "string", "flight": "int",
+    "tailnum": "string", "origin": "string", "dest": "string", "air_time": "int", "distance": "int", "hour": "int",
+    "minute": "int", "time_hour": "timestamp",
+}  # fmt: skip
+CITIES = {"lat": "float", "lon": "float", "name": "string", "admin1": "string", "admin2": "string", "cc": "string"}
+AIRPORTS = dict.fromkeys(("icao", "iata", "name", "city", "subd", "country", "tz", "lid"), "string") | dict.fromkeys(
+    ("elevation", "lat", "lon"), "float"
+)
+WEATHER = (
+    dict.fromkeys(("year", "month", "day", "hour", "wind_dir"), "int")
+    | dict.fromkeys(("temp", "dewp", "humid", "wind_speed", "wind_gust", "precip", "pressure", "visib"), "float")
+    | {"origin": "string", "time_hour": "timestamp"}
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "types", "null_values"),
+    [
+        ("flights.csv", FLIGHTS, ["", "NA"]),
+        ("cities.csv", CITIES, [""]),  # where NA is Namibia
+        ("airports.csv", AIRPORTS, [""]),
+        ("weather.csv", WEATHER, ["", "NA"]),
+    ],
+)
+def test_real_data(tmp_path: Path, name: str, types: dict[str, str], null_values: list[str]) -> None:
+    """Files that other people made get the mapping an engineer would write, and all their rows go through it."""
+    done = engine("infer", DATA / name, "--rows", "400000", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert {field["name"]: field["type"] for field in document["fields"]} == types
+    assert document.get("csv", {}).get("null_values", [""]) == null_values
+    assert document.keys() <= {"version", "id", "csv", "fields"}
+    assert not any(field.keys() - {"name", "type", "required"} for field in document["fields"])
+    (tmp_path / "m.json").write_text(done.stdout)
+    assert engine("run", "m.json", DATA / name, "--output", "out", cwd=tmp_path).returncode == 0
+    assert not (tmp_path / "out" / "rejects").exists()

@@ -1,0 +1,69 @@
+"""A sample is the file's first rows as the engine reads them, and no more of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from engine.core.inference import SAMPLE_BYTES, read_sample
+from engine.core.limits import Limits
+from engine.errors import FileError
+from tests.core.inference.samples import sample
+
+
+def test_rows_are_cut_where_records_end() -> None:
+    """So many rows and a header are read, whatever newlines and blank lines lie between and whatever the pieces."""
+    data = '\ufeffa,b\r\n1,"x\ny"\r\n\r\n2,z\r\n3,"w\n\n"\r\n4,v\r\n'
+    for piece in (1, 3, 7, 1000):
+        found = sample(data, rows=3, piece=piece)
+        assert found.data == b'a,b\r\n1,"x\ny"\r\n\r\n2,z\r\n3,"w\n\n"\r\n'
+        assert [column.to_pylist() for column in found.columns] == [["a", "1", "2", "3"], ["b", "x\ny", "z", "w\n\n"]]
+        assert found.numbers == (0, 1, 2, 3)
+        assert not found.whole
+    whole = sample(data, rows=4)
+    assert whole.whole
+    assert whole.data.endswith(b"4,v\r\n")
+
+
+def test_broken_records_are_named_and_counted_as_rows() -> None:
+    """Ragged and undecodable rows stand apart, with their line, and later rows keep their numbers."""
+    found = sample(b'a,b\n1,2\n"x\ny",2,3\n\xff,2\n3,4\n5,6\n7,8\n')
+    assert [(each.record, each.line) for each in found.broken] == [(2, 3), (3, 5)]
+    assert "3 cells" in found.broken[0].message
+    assert "0xff" in found.broken[1].message
+    assert found.numbers == (0, 1, 4, 5, 6)
+
+
+def test_no_more_is_read_than_needed() -> None:
+    """Of an endless file only what the rows need is taken, and at most so many bytes."""
+    taken = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal taken
+        while True:
+            taken += 1_000_000
+            yield b"1,2\n" * 250_000
+
+    assert len(read_sample(endless(), "a", rows=10, limits=Limits()).numbers) == 11
+    assert taken <= 2_000_000
+    most = read_sample(endless(), "a", rows=10**9, limits=Limits())
+    assert not most.whole
+    assert SAMPLE_BYTES - 1_100_000 <= len(most.data) <= SAMPLE_BYTES + 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"", "no rows"),
+        (b"\xef\xbb\xbf\n\r\n", "no rows"),
+        (b"\x1f\x8b\x08\x00", "compressed"),
+        (b"\x28\xb5\x2f\xfd\x00", "compressed"),
+        (b'a,b\n"' + b"x\n" * 600_000, "limits.row_bytes"),
+    ],
+)
+def test_files_that_say_nothing(data: bytes, what: str) -> None:
+    """A file without rows, a compressed one and one with a record over the limit are refused by name."""
+    with pytest.raises(FileError, match=what) as caught:
+        read_sample(iter([data]), "a.csv", rows=10, limits=Limits(row_bytes=100))
+    assert caught.value.file == "a.csv"
