@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
-import re
+import itertools
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from struct import pack
 from typing import NamedTuple
@@ -20,7 +19,6 @@ from engine.core.rows import RowIndex
 
 __all__ = ["BLANK", "Aside", "Chunk", "parse_chunk"]
 
-_LINE_END = re.compile(rb"[\r\n]")
 BLANK = "nothing on the line"
 
 
@@ -42,6 +40,7 @@ class Chunk:
         rows: how many rows there are, aside or not (blank rows only where the dialect counts them).
         columns: text columns by position, for the positions asked for; equal lengths.
         aside: the rows not in ``columns``, in order.
+        index: where the rows stand, if that had to be worked out.
     """
 
     data: bytes
@@ -49,6 +48,7 @@ class Chunk:
     rows: int
     columns: dict[int, pa.Array]
     aside: Sequence[Aside]
+    index: RowIndex | None = None
 
     def ordinals(self) -> Sequence[int]:
         """The ordinal of each row of ``columns``."""
@@ -67,6 +67,34 @@ def parse_chunk(data: bytes, dialect: Dialect, width: int, wanted: Sequence[int]
         wanted: positions of the columns to give back; others are not converted.
         null_values: cells equal to one of these are null.
     """
+    if not data.strip(b"\r\n"):
+        height = count_lines(data)
+        aside = [Aside(row, "blank-row", BLANK) for row in range(height if dialect.blank_rows else 0)]
+        return Chunk(data, height, len(aside), {place: pa.array([], pa.string()) for place in wanted}, aside)
+    if _is_utf8(data):
+        lines, bad, text = None, {}, data
+    else:  # what is parsed must be: Arrow fails on a ragged row that is not
+        lines = data.split(b"\n")
+        bad = _undecodable_lines(lines)
+        text = b"\n".join([bad.get(place, line) for place, line in enumerate(lines)])
+    table, aside = _read(text, dialect, width, wanted, null_values)
+    rows = table.num_rows + len(aside)
+    columns = {place: _contiguous(table.column(str(place))) for place in wanted}
+    blank = dialect.blank_rows and _blank_perhaps(data)
+    index = RowIndex(data, dialect, rows, lines) if blank or bad else None
+    if index is not None:
+        found = itertools.chain(
+            _blank(index, rows) if blank else (), _undecodable(_starts(lines, bad), index) if lines is not None else ()
+        )
+        aside, columns = _set_aside(found, aside, columns)
+    texts = {place: _as_text(column) for place, column in columns.items()}
+    return Chunk(data, count_lines(data), rows, texts, aside, index)
+
+
+def _read(
+    text: bytes, dialect: Dialect, width: int, wanted: Sequence[int], null_values: Sequence[str]
+) -> tuple[pa.Table, list[Aside]]:
+    """The rows that have ``width`` cells, and those that have not."""
     ragged: list[Aside] = []
 
     def set_aside(row: pa_csv.InvalidRow) -> str:
@@ -75,15 +103,10 @@ def parse_chunk(data: bytes, dialect: Dialect, width: int, wanted: Sequence[int]
         ragged.append(Aside(row.number - 1, code, message))
         return "skip"
 
-    if not data.strip(b"\r\n"):
-        lines = count_lines(data)
-        aside = [Aside(row, "blank-row", BLANK) for row in range(lines if dialect.blank_rows else 0)]
-        return Chunk(data, lines, len(aside), {place: pa.array([], pa.string()) for place in wanted}, aside)
-    decodable = _is_utf8(data)
     names = [str(place) for place in range(width)]
     table = pa_csv.read_csv(
-        pa.BufferReader(data if decodable else _decodable(data)),
-        read_options=pa_csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=names),
+        pa.BufferReader(text),
+        read_options=pa_csv.ReadOptions(use_threads=False, block_size=len(text) + 1, column_names=names),
         parse_options=pa_csv.ParseOptions(
             delimiter=dialect.delimiter,
             quote_char=dialect.quote,
@@ -101,14 +124,7 @@ def parse_chunk(data: bytes, dialect: Dialect, width: int, wanted: Sequence[int]
             quoted_strings_can_be_null=True,
         ),
     )
-    rows = table.num_rows + len(ragged)
-    columns = {place: _contiguous(table.column(names[place])) for place in wanted}
-    aside = ragged
-    if dialect.blank_rows and _blank_perhaps(data):
-        aside, columns = _set_aside(_blank(RowIndex(data, dialect, rows), rows), aside, columns)
-    if not decodable:
-        aside, columns = _set_aside(_undecodable(data, RowIndex(data, dialect, rows)), aside, columns)
-    return Chunk(data, count_lines(data), rows, {place: _as_text(column) for place, column in columns.items()}, aside)
+    return table, ragged
 
 
 def _contiguous(column: pa.ChunkedArray) -> pa.Array:
@@ -129,11 +145,6 @@ def _is_utf8(data: bytes) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
-
-
-def _decodable(data: bytes) -> bytes:
-    """``data`` with a question mark for each byte that is not UTF-8: Arrow fails on a ragged row that has one."""
-    return data.decode(errors="surrogateescape").encode(errors="replace")
 
 
 def _set_aside(
@@ -165,24 +176,35 @@ def _blank(index: RowIndex, rows: int) -> Iterator[Aside]:
     return (Aside(ordinal, "blank-row", BLANK) for ordinal in range(rows) if not index.source(ordinal).raw)
 
 
-def _undecodable(data: bytes, index: RowIndex) -> Iterator[Aside]:
-    """The rows that are not UTF-8, in order, each once; the first bad byte of each is named."""
-    start, last = 0, -1
-    while True:
-        try:
-            codecs.utf_8_decode(memoryview(data)[start:], "strict", True)
-        except UnicodeDecodeError as error:
-            offset = start + error.start
-        else:
-            return
+def _undecodable(offsets: Iterator[int], index: RowIndex) -> Iterator[Aside]:
+    """The rows that hold bytes that are not UTF-8, in order, each once; the first such byte of each is named.
+
+    Args:
+        offsets: of lines that hold such bytes.
+    """
+    last = -1
+    for offset in offsets:
         ordinal = index.ordinal_at(offset)
         if ordinal != last:
-            row = index.source(ordinal).raw
+            last, row = ordinal, index.source(ordinal).raw
             try:
                 row.decode()
             except UnicodeDecodeError as error:
                 what = f"byte 0x{row[error.start]:02x} at offset {error.start} of the row is not UTF-8"
                 yield Aside(ordinal, "encoding-error", what)
-            last = ordinal
-        line_end = _LINE_END.search(data, offset)
-        start = line_end.end() if line_end is not None else len(data)
+
+
+def _undecodable_lines(lines: Sequence[bytes]) -> dict[int, bytes]:
+    """The lines that are not UTF-8, by their places, with a question mark for each byte that is not."""
+    strange = [(place, line) for place, line in enumerate(lines) if not line.isascii()]
+    cleaned = ((place, line, line.decode(errors="surrogateescape").encode(errors="replace")) for place, line in strange)
+    return {place: clean for place, line, clean in cleaned if clean != line}
+
+
+def _starts(lines: Sequence[bytes], places: Collection[int]) -> Iterator[int]:
+    """The offsets of some lines in the text that all of them make."""
+    start = 0
+    for place, line in enumerate(lines):
+        if place in places:
+            yield start
+        start += len(line) + 1

@@ -21,6 +21,7 @@ __all__ = [
     "convert_rest",
     "decode_column",
     "mask_of",
+    "octets",
     "raw_cells",
     "spread",
     "too_long",
@@ -58,6 +59,11 @@ def column_bytes(column: pa.Array) -> bytes:
         return b""
     offsets = _offsets(column)
     return bytes(memoryview(column.buffers()[2])[offsets[0] : offsets[-1]]) if column.buffers()[2] is not None else b""
+
+
+def octets(data: bytes) -> pa.Array:
+    """The bytes as a column of numbers, without a copy: to look at all of them at once."""
+    return pa.Array.from_buffers(pa.uint8(), len(data), [None, pa.py_buffer(data)])
 
 
 def raw_cells(column: pa.Array) -> list[bytes]:

@@ -137,9 +137,10 @@ class FieldPlan:
         done = memo.done.get(self.source)
         if done is None:
             cells = [columns[label] for label in self.labels]
-            faults = [fault for column in cells for fault in too_long(column, self.cell_bytes)]
+            long = {fault.row: fault for column in cells for fault in too_long(column, self.cell_bytes)}
+            faults = sorted(long.values())
             if self.call is not None:
-                done = memo.call(self.call, self.source, cells, sorted(faults))
+                done = memo.call(self.call, self.source, cells, faults)
             else:
                 values = cells[0] if len(cells) == 1 else join_columns(cells, self.separator)
                 done = _without(values, faults)

@@ -15,9 +15,12 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["Dialect", "Record", "count_lines", "exact_end", "parity_end", "records"]
+from engine.core.columns import octets
+
+__all__ = ["Dialect", "Record", "count_lines", "exact_end", "lone_returns", "parity_end", "records"]
 
 _LINE_FEED = pa.scalar(10, pa.uint8())
+_RETURN = pa.scalar(13, pa.uint8())
 
 csv.field_size_limit(2**31 - 1)  # process-wide, once, at import; the engine's own limits bound cells
 
@@ -98,8 +101,15 @@ def exact_end(data: bytes, dialect: Dialect) -> int:
 
 def count_lines(data: bytes) -> int:
     """How many line ends (LF, CRLF or a lone CR) there are in ``data``."""
-    octets = pa.Array.from_buffers(pa.uint8(), len(data), [None, pa.py_buffer(data)])
-    lines: int = pc.equal(octets, _LINE_FEED).true_count  # half the cost of data.count
-    if b"\r" in data:
-        lines += data.count(b"\r") - data.count(b"\r\n")
-    return lines
+    return _count(data, _LINE_FEED) + lone_returns(data)
+
+
+def lone_returns(data: bytes) -> int:
+    """How many CRs there are in ``data`` that no LF follows: line ends of their own."""
+    return _count(data, _RETURN) - data.count(b"\r\n") if b"\r" in data else 0
+
+
+def _count(data: bytes, octet: pa.Scalar) -> int:
+    """``data.count`` of one octet, at half its cost."""
+    found: int = pc.equal(octets(data), octet).true_count
+    return found

@@ -22,6 +22,9 @@ class CellError(NamedTuple):
     value: str | None
 
 
+_ERROR = CellError._fields
+
+
 def reject_record(source: SourceRow, errors: list[CellError]) -> bytes:
     """One line of a reject file.
 
@@ -29,7 +32,12 @@ def reject_record(source: SourceRow, errors: list[CellError]) -> bytes:
     ``raw_base64`` beside it.
     """
     file, row, line, raw = source
-    record: dict[str, Any] = {"file": file, "row": row, "line": line, "errors": [error._asdict() for error in errors]}
+    record: dict[str, Any] = {
+        "file": file,
+        "row": row,
+        "line": line,
+        "errors": [dict(zip(_ERROR, error, strict=True)) for error in errors],
+    }
     try:
         record["raw"] = raw.decode()
     except UnicodeDecodeError:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from engine.core.framing import Dialect, records
+from engine.core.framing import Dialect, lone_returns, records
 
 __all__ = ["RowIndex", "Source", "SourceRow"]
 
@@ -31,12 +32,16 @@ class RowIndex:
 
     Where no record spans lines, lines are records, and finding them is fast. That is so exactly when there are as many
     lines that are rows as rows: a record that spans lines would make them more.
+
+    Args:
+        lines: what ``data`` split at each LF gives, if that is known.
     """
 
-    def __init__(self, data: bytes, dialect: Dialect, rows: int) -> None:
+    def __init__(self, data: bytes, dialect: Dialect, rows: int, lines: Sequence[bytes] | None = None) -> None:
         self._starts: list[int] | None = None  # of the rows, where lines are not rows
-        if b"\r" not in data or data.count(b"\r") == data.count(b"\r\n"):
-            lines = data.split(b"\n")
+        self._seen = 0, 0  # an offset, and the lines before it
+        if not lone_returns(data):
+            lines = data.split(b"\n") if lines is None else lines
             trailing = not lines[-1]  # what split gives after a last line end
             skipped = trailing if dialect.blank_rows else lines.count(b"") + lines.count(b"\r")
             if len(lines) - skipped == rows:
@@ -62,10 +67,12 @@ class RowIndex:
         return Source(line, self._lines[line].removesuffix(b"\r"))
 
     def ordinal_at(self, offset: int) -> int:
-        """The row that the byte at ``offset`` is part of."""
+        """The row that the byte at ``offset`` is part of. For offsets in order: each looks on from the one before."""
         if self._starts is not None:
             return bisect_right(self._starts, offset) - 1
-        return bisect_right(self._places, self._data.count(b"\n", 0, offset)) - 1
+        start, lines = self._seen
+        self._seen = offset, lines + self._data.count(b"\n", start, offset)
+        return bisect_right(self._places, self._seen[1]) - 1
 
 
 def _without_line_end(raw: bytes) -> bytes:

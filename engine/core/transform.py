@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engine.core.columns import mask_of
+from engine.core.columns import mask_of, raw_cells, true_rows
 from engine.core.field import FieldPlan, Memo
 from engine.core.plan import Plan
 from engine.core.reader import CHUNK_BYTES, CsvReader, Placed
@@ -128,14 +128,14 @@ class Transform:
         if rejected:
             keep = pc.invert(mask_of(list(rejected), height))
             columns = [column.filter(keep) for column in columns]
-        nulled = Counter(cell.code for cell in bad if cell.row not in rejected)
+        nulled = [cell for cell in bad if cell.row not in rejected]
         self._counts = replace(
             self._counts,
             rows_read=self._counts.rows_read + chunk.rows,
             rows_written=self._counts.rows_written + height - len(rejected),
             rows_rejected=self._counts.rows_rejected + len(rejected) + len(chunk.aside),
-            cells_nulled=self._counts.cells_nulled + nulled.total(),
-            codes=self._counts.codes + nulled,
+            cells_nulled=self._counts.cells_nulled + len({(cell.row, cell.field.name) for cell in nulled}),
+            codes=self._counts.codes + Counter(cell.code for cell in nulled),
         )
         rejects = self._rejects(placed, sources, [cell for cell in bad if cell.row in rejected])
         self._check_rows()
@@ -150,9 +150,7 @@ class Transform:
         errors: dict[int, list[CellError]] = {}
         for ordinal, code, message in chunk.aside:
             errors[ordinal] = [CellError(None, None, code, message, None)]
-        for row, plan, code, message in bad:
-            cells = [sources[label][row].as_py() for label in plan.labels]
-            value = cells[0] if len(cells) == 1 and code != "too-long" else None
+        for (row, plan, code, message), value in zip(bad, _values(sources, bad), strict=True):
             error = CellError(plan.name, ", ".join(plan.labels) or None, code, message, value)
             errors.setdefault(ordinals[row], []).append(error)
         self._counts = replace(
@@ -168,7 +166,8 @@ class Transform:
         """These rows of the chunk as their file has them."""
         if isinstance(placed, Replayed):
             return [placed.rows[ordinal] for ordinal in ordinals]
-        index = RowIndex(placed.chunk.data, self._plan.dialect, placed.chunk.rows)
+        chunk = placed.chunk
+        index = chunk.index or RowIndex(chunk.data, self._plan.dialect, chunk.rows)
         return [
             SourceRow(self._file, placed.first_row + ordinal, placed.first_line + source.line, source.raw)
             for ordinal in ordinals
@@ -208,6 +207,21 @@ class Transform:
 
     def _reasons(self) -> str:
         return ", ".join(f"{code}: {times}" for code, times in self._counts.codes.most_common())
+
+
+def _values(sources: dict[str, pa.Array], bad: list[_BadCell]) -> list[str | None]:
+    """The source text of each bad cell; None for null, for a field of several columns, and for what is too long."""
+    shown: dict[str, list[int]] = {}
+    for place, cell in enumerate(bad):
+        if len(cell.field.labels) == 1 and cell.code != "too-long":
+            shown.setdefault(cell.field.labels[0], []).append(place)
+    values: list[str | None] = [None] * len(bad)
+    for label, places in shown.items():
+        cells = sources[label].take(pa.array([bad[place].row for place in places], pa.int64()))
+        present = true_rows(pc.is_valid(cells))
+        for at, text in zip(present, raw_cells(cells.drop_null()), strict=True):
+            values[places[at]] = text.decode()
+    return values
 
 
 def _reader(

@@ -73,7 +73,8 @@ _PAYLOADS = [
 ]
 _NOTES = [
     "", "plain", "NULL", "naïve café", "漢字 かな", "\U0001f600 \u2028 \x00 \ufeff", 'she said "no"', "a,b;c",
-    "two\nlines", "two\r\nlines", "a lone\rreturn", '"\n\n",\r\n"', "é" * (CELL_BYTES // 2), '"",""\n', "-", "\u00a0 x \u2003",
+    "two\nlines", "two\r\nlines", "a lone\rreturn", '"\n\n",\r\n"', "é" * (CELL_BYTES // 2), '"",""\n', "-",
+    "\u00a0 x \u2003",
 ]  # fmt: skip
 _UNUSED = ["", "x", "x" * (2 * CELL_BYTES), "not, a\nnumber", '"', "!"]
 

@@ -158,7 +158,7 @@ def test_null_value() -> None:
 
 @pytest.mark.parametrize("field", [None, "raw", "at"])
 def test_fail_file(field: str | None) -> None:
-    """The file ends at the first bad row, or the first in which a field of that policy is bad, named by row and line."""
+    """The file ends at the first bad row, or the first in which a field of that policy is bad, by row and line."""
     first = next(r for r in planted().rejects if field is None or field in dict(r.errors))
     fields = [{**rule, "on_error": "fail_file"} if rule["name"] == field else rule for rule in MAPPING["fields"]]
     with pytest.raises(RowRefused) as caught:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.core.columns import raw_cells
@@ -24,6 +26,7 @@ from engine.errors import FileError
 __all__ = ["Note", "Proposal", "mapping_id", "propose"]
 
 _SHOWN_RECORDS = 3
+_HEADER_ROWS = 1000  # below the first record, that tell whether it is a header
 
 
 class Note(NamedTuple):
@@ -86,12 +89,15 @@ def _header(sample: Sample) -> Header:
     if not sample.numbers or sample.numbers[0] != 0:
         raise FileError(f"the first record is broken: {sample.broken[0].message}", file=sample.name)
     first = [column[0].as_py() for column in sample.columns]
-    below = [dict.fromkeys(map(bytes.decode, raw_cells(pc.unique(column[1:])))) for column in sample.columns]
-    readings = []
-    for texts in below:
-        values = [text for text in texts if text and text not in NULL_WORDS]
-        readings.append(judge(values, "") if values else None)
+    below = [_texts(column.slice(1, _HEADER_ROWS)) for column in sample.columns]
+    values = [[text for text in texts if text and text not in NULL_WORDS] for texts in below]
+    readings = [judge(texts, "") if texts else None for texts in values]
     return find_header(first, readings, [cell in texts for cell, texts in zip(first, below, strict=True)])
+
+
+def _texts(cells: pa.Array) -> list[str]:
+    """The distinct texts of a column without nulls, in the order in which they first come."""
+    return [cell.decode() for cell in raw_cells(pc.unique(cells))]
 
 
 def _labels(sample: Sample, header: bool) -> list[str]:
@@ -105,9 +111,11 @@ def _labels(sample: Sample, header: bool) -> list[str]:
 def _columns(samples: Sequence[Sample], header: bool, notes: list[Note]) -> Iterator[Column]:
     """The columns that fields can be read from: those that all samples have, each once."""
     labels = [_labels(sample, header) for sample in samples]
-    for place, label in enumerate(dict.fromkeys(label for each in labels for label in each)):
+    for label in dict.fromkeys(label for each in labels for label in each):
         if not label:
-            notes.append(Note(None, f"column {place + 1} has no label: left out"))
+            unnamed = next(each for each in labels if label in each)
+            places = [f"{place:,}" for place, found in enumerate(unnamed, 1) if not found]
+            notes.append(Note(None, f"left out, without a label: column {joined(places)}"))
             continue
         twice = [sample.name for sample, each in zip(samples, labels, strict=True) if each.count(label) > 1]
         lacking = [sample.name for sample, each in zip(samples, labels, strict=True) if label not in each]
@@ -129,7 +137,9 @@ def _name(label: str, labels: Sequence[str], header: bool) -> str:
 
 def _part(sample: Sample, place: int, header: bool) -> Part:
     cells, numbers = sample.columns[place], sample.numbers
-    return Part(sample.name, cells[1:], numbers[1:]) if header else Part(sample.name, cells, [n + 1 for n in numbers])
+    if header:
+        return Part(sample.name, cells[1:], numbers[1:])
+    return Part(sample.name, cells, array("q", (number + 1 for number in numbers)))
 
 
 def _csv(sample: Sample, header: bool, nulls: Sequence[str]) -> dict[str, Any]:

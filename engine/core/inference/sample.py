@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -52,7 +53,7 @@ class Sample:
     dialect: Dialect
     data: bytes
     columns: tuple[pa.Array, ...]
-    numbers: tuple[int, ...]
+    numbers: array[int]
     broken: tuple[Broken, ...]
     whole: bool
 
@@ -95,7 +96,7 @@ def read_sample(
         dialect,
         data,
         tuple(pa.concat_arrays([each.chunk.columns[place] for each in placed]) for place in range(width)),
-        tuple(each.first_row - 1 + ordinal for each in placed for ordinal in each.chunk.ordinals()),
+        array("q", (each.first_row - 1 + ordinal for each in placed for ordinal in each.chunk.ordinals())),
         tuple(broken for each in placed for broken in _broken(each, dialect)),
         whole,
     )

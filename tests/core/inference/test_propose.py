@@ -77,7 +77,7 @@ def test_nulls() -> None:
 
 def test_labels_that_no_field_can_use() -> None:
     """Columns without a label, or with one that stands twice, are left out; a name has no white space around it."""
-    made = proposal("a,,b,a, c ,d ,d\n1,2,3,4,5,6,7\n")
+    made = proposal("a,a,,b, c ,d ,d,\n1,2,3,4,5,6,7,8\n")
     assert made.document["fields"] == [
         {"name": "b", "type": "int", "required": True},
         {"name": "c", "from": " c ", "type": "int", "required": True},
@@ -86,7 +86,7 @@ def test_labels_that_no_field_can_use() -> None:
     ]
     assert sorted(map(str, made.notes)) == [
         "a: stands more than once in the header, so no field can be read from it: left out",
-        "column 2 has no label: left out",
+        "left out, without a label: column 3, 8",
     ]
     with pytest.raises(FileError, match="label of its own"):
         proposal("a,a\n1,2\n")

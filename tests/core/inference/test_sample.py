@@ -19,7 +19,7 @@ def test_rows_are_cut_where_records_end() -> None:
         found = sample(data, rows=3, piece=piece)
         assert found.data == b'a,b\r\n1,"x\ny"\r\n\r\n2,z\r\n3,"w\n\n"\r\n'
         assert [column.to_pylist() for column in found.columns] == [["a", "1", "2", "3"], ["b", "x\ny", "z", "w\n\n"]]
-        assert found.numbers == (0, 1, 2, 3)
+        assert list(found.numbers) == [0, 1, 2, 3]
         assert not found.whole
     whole = sample(data, rows=4)
     assert whole.whole
@@ -32,7 +32,7 @@ def test_broken_records_are_named_and_counted_as_rows() -> None:
     assert [(each.record, each.line) for each in found.broken] == [(2, 3), (3, 5)]
     assert "3 cells" in found.broken[0].message
     assert "0xff" in found.broken[1].message
-    assert found.numbers == (0, 1, 4, 5, 6)
+    assert list(found.numbers) == [0, 1, 4, 5, 6]
 
 
 def test_no_more_is_read_than_needed() -> None:
