@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from struct import pack
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from engine.core.rows import RowIndex
 __all__ = ["BLANK", "Aside", "Chunk", "parse_chunk"]
 
 BLANK = "nothing on the line"
+_BLOCK = 32  # lines that are looked at together for bytes that are not UTF-8
 
 
 class Aside(NamedTuple):
@@ -76,7 +77,10 @@ def parse_chunk(data: bytes, dialect: Dialect, width: int, wanted: Sequence[int]
     else:  # what is parsed must be: Arrow fails on a ragged row that is not
         lines = data.split(b"\n")
         bad = _undecodable_lines(lines)
-        text = b"\n".join([bad.get(place, line) for place, line in enumerate(lines)])
+        clean = list(lines)
+        for place, line in bad.items():
+            clean[place] = line
+        text = b"\n".join(clean)
     table, aside = _read(text, dialect, width, wanted, null_values)
     rows = table.num_rows + len(aside)
     columns = {place: _contiguous(table.column(str(place))) for place in wanted}
@@ -84,7 +88,8 @@ def parse_chunk(data: bytes, dialect: Dialect, width: int, wanted: Sequence[int]
     index = RowIndex(data, dialect, rows, lines) if blank or bad else None
     if index is not None:
         found = itertools.chain(
-            _blank(index, rows) if blank else (), _undecodable(_starts(lines, bad), index) if lines is not None else ()
+            _blank(index, rows) if blank else (),
+            _undecodable(_bad_bytes(lines, bad), index) if lines is not None else (),
         )
         aside, columns = _set_aside(found, aside, columns)
     texts = {place: _as_text(column) for place, column in columns.items()}
@@ -180,7 +185,7 @@ def _undecodable(offsets: Iterator[int], index: RowIndex) -> Iterator[Aside]:
     """The rows that hold bytes that are not UTF-8, in order, each once; the first such byte of each is named.
 
     Args:
-        offsets: of lines that hold such bytes.
+        offsets: of those bytes, in order.
     """
     last = -1
     for offset in offsets:
@@ -196,15 +201,20 @@ def _undecodable(offsets: Iterator[int], index: RowIndex) -> Iterator[Aside]:
 
 def _undecodable_lines(lines: Sequence[bytes]) -> dict[int, bytes]:
     """The lines that are not UTF-8, by their places, with a question mark for each byte that is not."""
-    strange = [(place, line) for place, line in enumerate(lines) if not line.isascii()]
-    cleaned = ((place, line, line.decode(errors="surrogateescape").encode(errors="replace")) for place, line in strange)
-    return {place: clean for place, line, clean in cleaned if clean != line}
+    bad: dict[int, bytes] = {}
+    for start in range(0, len(lines), _BLOCK):
+        block = lines[start : start + _BLOCK]
+        if not _is_utf8(b"\n".join(block)):
+            for place, line in enumerate(block, start):
+                clean = line if line.isascii() else line.decode(errors="surrogateescape").encode(errors="replace")
+                if clean != line:
+                    bad[place] = clean
+    return bad
 
 
-def _starts(lines: Sequence[bytes], places: Collection[int]) -> Iterator[int]:
-    """The offsets of some lines in the text that all of them make."""
-    start = 0
-    for place, line in enumerate(lines):
-        if place in places:
-            yield start
-        start += len(line) + 1
+def _bad_bytes(lines: Sequence[bytes], bad: Mapping[int, bytes]) -> Iterator[int]:
+    """The offsets of the bytes that are not UTF-8 in the text that the lines make, in order."""
+    starts = [0, *itertools.accumulate(map(len, lines))]
+    for place, clean in bad.items():
+        start = starts[place] + place
+        yield from (start + at for at, (was, now) in enumerate(zip(lines[place], clean, strict=True)) if was != now)
