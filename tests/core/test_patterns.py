@@ -69,10 +69,18 @@ def test_repeats_that_multiply_are_refused_unread(pattern: str) -> None:
         check_pattern(pattern)
 
 
-@pytest.mark.parametrize("template", ["", "x", r"\1", r"\g<1>\g<name>", r"\n", "$1", "{1}", r"\\", r"\0", "é"])
-def test_replacements_accepted(template: str) -> None:
-    """Templates that name groups the pattern has."""
-    check_replacement(compile_pattern("(?x)(a)|(?P<name>b)  # a comment"), template)
+@pytest.mark.parametrize(
+    ("template", "replaced"),
+    [
+        ("", "-"), ("x", "x-x"), (r"\1", "a-"), (r"\g<1>\g<name>", "a-b"), (r"\n", "\n-\n"), ("$1", "$1-$1"),
+        ("{1}", "{1}-{1}"), (r"\\", "\\-\\"), (r"\0", "\0-\0"), ("é", "é-é"),
+    ],
+)  # fmt: skip
+def test_replacements_accepted(template: str, replaced: str) -> None:
+    """Templates that name groups the pattern has pass, and the pattern then takes them."""
+    pattern = compile_pattern("(?x)(a)|(?P<name>b)  # a comment")
+    check_replacement(pattern, template)
+    assert pattern.sub(template, "a-b") == replaced
 
 
 @pytest.mark.parametrize("template", [r"\3", r"\g<other>", r"\g<", r"\q", "\\", r"\g<9>", r"\ud800"])

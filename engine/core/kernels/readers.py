@@ -55,7 +55,7 @@ def by_width(cells: pa.Array, whole: Callable[[pa.Array], pa.Array | None], exac
         whole: all cells, or None when one of them needs closer looks.
         exact: the same for any cells, slower.
     """
-    values = whole(cells)
+    values = None if len(cells) > _PROBE and whole(cells.slice(0, _PROBE)) is None else whole(cells)
     if values is not None or len(cells) == 0:
         return exact(cells) if values is None else values
     lengths = pc.binary_length(cells)
@@ -108,7 +108,10 @@ def _exact(cells: pa.Array, pattern: str, cast: Callable[[pa.Array], pa.Array]) 
     good = common_cells(cells, pc.match_substring_regex(cells, pattern))
     if good.null_count == len(good):
         return pa.nulls(len(cells), pa.int64())
-    return cast(pc.replace_substring_regex(good, _SURPLUS, r"\1") if widths(good)[1] > _WITH_SIX else good)
+    long = pc.fill_null(pc.greater(pc.binary_length(good), _WITH_SIX), False)
+    if long.true_count:
+        good = pc.replace_with_mask(good, long, pc.replace_substring_regex(good.filter(long), _SURPLUS, r"\1"))
+    return cast(good)
 
 
 def _exact_zoned(cells: pa.Array) -> pa.Array:

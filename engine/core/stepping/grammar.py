@@ -54,11 +54,13 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Alternatives. ``number`` is what a capturing group goes by; ``look``: a look ahead or ``"<"`` behind."""
+    """Alternatives. ``number`` is what a capturing group goes by; ``look``: a look ahead or ``"<"`` behind, for what
+    must stand there or, where ``negated``, must not."""
 
     branches: tuple[Sequence, ...]
     number: int | None = None
     look: Literal["", ">", "<"] = ""
+    negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ class _Reader:
         if self._peek() != ")":
             raise Unusual
         self.at += 1
-        return Group(branches, number, look)
+        return Group(branches, number, look, negated=sign is not None and sign.endswith("!"))
 
     def _escape(self) -> Char | Edge:
         match = _PROPERTY.match(self.text, self.at)

@@ -36,7 +36,7 @@ class RegexKernel:
     def make(cls, pattern: str, group: int | str, *, full: bool, required: bool, timeout_s: float) -> RegexKernel:
         compiled = compile_pattern(pattern)
         number = compiled.groupindex[group] if isinstance(group, str) else group
-        quick = _usable(translate(pattern, number, full=full))
+        quick = _usable(translate(pattern, number, full=full, around=True))
         return cls(compiled, number, full, required, Guard(timeout_s, free_length(pattern)), quick)
 
     def __call__(self, column: pa.Array) -> Converted:

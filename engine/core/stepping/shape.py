@@ -124,7 +124,7 @@ class Translation:
     shortest: int
 
 
-def translate(pattern: str, group: int, *, full: bool) -> Translation | None:
+def translate(pattern: str, group: int, *, full: bool, around: bool = False) -> Translation | None:
     """The pattern for RE2, where both are bound to match the same; None where that is not certain.
 
     Both matchers take the leftmost match and prefer earlier alternatives and greedier quantifiers. They are known to
@@ -135,19 +135,54 @@ def translate(pattern: str, group: int, *, full: bool) -> Translation | None:
         pattern: valid.
         group: the number of the group that is wanted; 0: the whole match.
         full: the whole text must match.
+        around: only the group is wanted, so that RE2 may match more: what the pattern looks for behind its start and
+            ahead of its end.
     """
     try:
         tree, ignorecase = read_pattern(pattern)
         if ignorecase:
             return None
+        behind, tree, ahead = _looks(tree) if around and not full else (None, tree, None)
         writer = _Writer(group)
         text = writer.group(tree, certain=True)
+        if not writer.found and group:
+            return None
+        text = text if group else f"(?P<g>{text})"
+        text = (writer.look(behind) if behind else "") + text + (writer.look(ahead) if ahead else "")
     except Unusual:
         return None
-    if not writer.found and group:
-        return None
-    text = text if group else f"(?P<g>{text})"
     return Translation(rf"\A{text}\z" if full else text, writer.ascii_only, writer.one_line, _shortest(tree))
+
+
+def _looks(tree: Group) -> tuple[Group | None, Group, Group | None]:
+    """A look behind at the very start, the rest, and a look ahead at the very end.
+
+    To match what is looked for, too, changes nothing for the rest: behind, it has one length, so the leftmost match
+    with it is the leftmost without; ahead, it is asked for last, after all that the rest prefers.
+    """
+    if len(tree.branches) != 1:
+        return None, tree, None
+    (items,) = tree.branches
+    behind = _look(items[0], "<") if items else None
+    if behind is not None and _same_length(behind):
+        items = items[1:]
+    else:
+        behind = None
+    ahead = _look(items[-1], ">") if items else None
+    return behind, Group((items if ahead is None else items[:-1],)), ahead
+
+
+def _look(item: Item, direction: str) -> Group | None:
+    """The item, if it looks that way for what must stand there."""
+    node = item.node
+    return node if isinstance(node, Group) and node.look == direction and not node.negated else None
+
+
+def _same_length(group: Group) -> bool:
+    """Whether all that the group matches has one length, and no group within."""
+    items = [item for branch in group.branches for item in branch]
+    plain = all(isinstance(item.node, Char) and item.least == item.most for item in items)
+    return plain and len({sum(item.least for item in branch) for branch in group.branches}) == 1
 
 
 class _Writer:
@@ -170,6 +205,10 @@ class _Writer:
         inside = certain and len(group.branches) == 1
         text = "|".join("".join(self._item(item, inside) for item in branch) for branch in group.branches)
         return f"(?P<g>{text})" if wanted else f"(?:{text})"
+
+    def look(self, group: Group) -> str:
+        """What a look behind or ahead looks for."""
+        return f"(?:{'|'.join(''.join(self._item(item, False) for item in branch) for branch in group.branches)})"
 
     def _item(self, item: Item, certain: bool) -> str:
         once = (item.least, item.most) == (1, 1)

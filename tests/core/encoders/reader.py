@@ -1,7 +1,7 @@
 """Reads an output with DuckDB or Polars and prints its cells: ``reader.py duckdb|polars FILE TYPE...``.
 
 Run as a script, with ``.venv-gil``'s Python: neither reader has a wheel for the free-threaded build. Prints a JSON
-array of rows; a cell is null or a text that says its value exactly (see ``test_readers.py``).
+array of rows; a cell is null or a text that says its value exactly (see ``outside.py``).
 """
 
 from __future__ import annotations

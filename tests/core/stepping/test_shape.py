@@ -24,6 +24,16 @@ def _pattern(rng: random.Random, depth: int = 0) -> str:
     return "|".join(_sequence(rng, depth) for _ in range(rng.choice([1, 1, 1, 2, 3])))
 
 
+def _search(rng: random.Random) -> str:
+    """A pattern that perhaps looks behind its start and ahead of its end."""
+    behind = rng.choice(
+        ["", "", "(?<=a)", "(?<=[ab]b)", "(?<=a|b)", "(?<=ab|c)", "(?<=a*)", "(?<!a)", "(?<=)", r"(?<=\w)", "(?<=(a))"]
+    )
+    ahead = rng.choice(["", "", "(?=b)", "(?=[bc]|$)", "(?=a+b)", r"(?=\b)", "(?!a)", "(?=(b)?c)", "(?=)"])
+    inside = _sequence(rng, 0) if rng.random() < 0.8 else _pattern(rng)
+    return behind + inside + ahead
+
+
 def _sequence(rng: random.Random, depth: int) -> str:
     parts = []
     for _ in range(rng.choice([1, 1, 2, 3] if depth else [2, 3, 4])):
@@ -58,7 +68,7 @@ def test_re2_matches_the_same(seed: int) -> None:
     rng = random.Random(seed)
     used = 0
     while used < 250:
-        pattern = _pattern(rng)
+        pattern = _search(rng)
         try:
             compiled = regex.compile(pattern, cache_pattern=False)
         except regex.error:
@@ -73,8 +83,10 @@ def test_re2_matches_the_same(seed: int) -> None:
             found = pc.struct_field(pc.extract_regex(pa.array(texts, pa.string()), made.pattern), [0]).to_pylist()
             matches = [compiled.fullmatch(text) if full else compiled.search(text) for text in texts]
             assert found == [match and match[group] for match in matches], (pattern, group, full)
-            if group == 0 and not full and made.shortest:
-                replaced = pc.replace_substring_regex(pa.array(texts, pa.string()), made.pattern, "<$>")
+            whole = translate(pattern, 0, full=False)
+            if whole is not None and whole.shortest:
+                texts = _agreed(whole, texts)
+                replaced = pc.replace_substring_regex(pa.array(texts, pa.string()), whole.pattern, "<$>")
                 assert replaced.to_pylist() == [compiled.sub("<$>", text) for text in texts], pattern
 
 
@@ -106,6 +118,9 @@ def test_usual_patterns_are_quick() -> None:
     ):
         assert translate(pattern, 1, full=False) is not None
         assert free_length(pattern) > 200
+    for pattern in (r"(?<=[?&]utm=)[^&#]+", r"(?<=/item/)(?P<id>\d+)(?=[/?]|$)"):
+        assert translate(pattern, 0, full=False, around=True) is not None
+        assert translate(pattern, 0, full=False) is None
     for pattern in (r"(?<=Chrome/)(?P<major>\d+)\.(?P<minor>\d+)", r"(?i)chrome/\d+", r"\p{L}+"):
         assert translate(pattern, 0, full=False) is None
         assert free_length(pattern) > 80
