@@ -5,8 +5,8 @@ With N workers, M pipelines each, and ``held`` the source text that one pipeline
     bound    = process x PROCESS + N x worker
 
     process  = 1 for threads; 1 + N for processes: the coordinator, and each worker has an interpreter of its own
-    worker   = WORKER + CONVERT x held + M x pipeline
-    pipeline = 3 x read_bytes + WAITING x held + 4 x part
+    worker   = WORKER + CONVERT x held + M x pipeline, and for Parquet 2 x group
+    pipeline = 3 x read_bytes + WAITING x held + 4 x part, and for Parquet group
     held     = max(chunk, 2 x record) + read_bytes
 
 ``PROCESS``
@@ -28,7 +28,11 @@ With N workers, M pipelines each, and ``held`` the source text that one pipeline
     for the data and for the rejects, one part being filled and one on its way. ``part`` is ``part_bytes``, which holds
     for an upload's first thousand parts and doubles with each thousand after it, so that 10,000 are never reached.
 
-``record`` is what tells the two figures apart: 0 for files whose rows are much shorter than a chunk, ``row_bytes`` when
+``group``
+    the rows of a Parquet row group, gathered until there are enough; the worker writes one at a time, beside a copy of
+    its columns and the pages that they become.
+
+``record`` is what tells the figures apart: 0 for files whose rows are much shorter than a chunk, ``row_bytes`` when
 every pipeline holds the longest row there may be, all at once.
 """
 
@@ -36,6 +40,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.core.encoders.parquet import ROW_GROUP_BYTES
 from engine.pool.build import Executor
 
 __all__ = ["CONVERT", "PROCESS", "WAITING", "WORKER", "MemoryBound", "memory_bound"]
@@ -54,10 +59,12 @@ class MemoryBound:
 
     Attributes:
         usual: for files whose rows are much shorter than a chunk.
-        longest: when every pipeline holds a row of ``row_bytes`` at the same moment.
+        parquet: the same where every pipeline writes Parquet.
+        longest: and where every pipeline holds a row of ``row_bytes`` at the same moment.
     """
 
     usual: int
+    parquet: int
     longest: int
 
 
@@ -80,11 +87,11 @@ def memory_bound(
         read_bytes, chunk_bytes, part_bytes, row_bytes: sizes in bytes, as configured.
     """
 
-    def bound(record: int) -> int:
+    def bound(record: int, group: int) -> int:
         held = max(chunk_bytes, 2 * record) + read_bytes
-        pipeline = 3 * read_bytes + WAITING * held + 4 * part_bytes
-        worker = WORKER + CONVERT * held + pipelines * pipeline
+        pipeline = 3 * read_bytes + WAITING * held + 4 * part_bytes + group
+        worker = WORKER + CONVERT * held + 2 * group + pipelines * pipeline
         processes = 1 + (workers if executor == "processes" else 0)
         return processes * PROCESS + workers * worker
 
-    return MemoryBound(usual=bound(0), longest=bound(row_bytes))
+    return MemoryBound(bound(0, 0), bound(0, ROW_GROUP_BYTES), bound(row_bytes, ROW_GROUP_BYTES))

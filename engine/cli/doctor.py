@@ -52,7 +52,9 @@ def _findings(settings: Settings) -> Iterator[tuple[str, str]]:
     bound = bound_of(settings, choice)
     fits = "" if bound.usual <= limit else ": MORE THAN THE LIMIT; lower pool.pipelines or pool.workers"
     yield "memory", f"at most {size(bound.usual)} of the {size(limit)} there are{fits}"
-    yield "", f"at most {size(bound.longest)} if every pipeline held a row of {size(settings.limits.row_bytes)} at once"
+    yield "", f"at most {size(bound.parquet)} if every pipeline wrote Parquet"
+    row = size(settings.limits.row_bytes)
+    yield "", f"at most {size(bound.longest)} if, besides, every pipeline held a row of {row} at once"
     yield "JSON", "msgspec" if "msgspec" in BACKENDS else "pydantic-core (msgspec is not installed)"
     transforms = load_transforms()
     yield "transforms", ", ".join(f"{name} ({what})" for name, what in transforms.items()) or "none registered"

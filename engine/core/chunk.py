@@ -68,7 +68,7 @@ def parse_chunk(data: bytes, dialect: Dialect, width: int, wanted: Sequence[int]
         wanted: positions of the columns to give back; others are not converted.
         null_values: cells equal to one of these are null.
     """
-    if not data.strip(b"\r\n"):
+    if data[:1] in (b"", b"\n", b"\r") and not data.strip(b"\r\n"):
         height = count_lines(data)
         aside = [Aside(row, "blank-row", BLANK) for row in range(height if dialect.blank_rows else 0)]
         return Chunk(data, height, len(aside), {place: pa.array([], pa.string()) for place in wanted}, aside)

@@ -4,74 +4,34 @@ from __future__ import annotations
 
 import json
 import signal
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.command import MAPPING, engine, started, write_mapping
+from tests.cli.command import MAPPING, engine, started
 from tests.moto import Aws
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A client's bucket, our bucket, a queue and a folder of mappings; ``env`` is the configuration for them."""
-
-    aws: Aws
-    folder: Path
-    source: str
-    destination: str
-    queue: str
-    env: dict[str, str]
-
-    def message(self, name: str, **changes: Any) -> Path:
-        document = {
-            "version": 1,
-            "batch_id": name,
-            "mapping_id": "people",
-            "source": {
-                "bucket": self.source,
-                "endpoint_url": self.aws.endpoint_url,
-                "credentials": {"access_key_id": "client", "secret_access_key": "clients-secret"},
-            },
-            "files": ["a.csv", "b.csv"],
-            "correlation_id": f"c-{name}",
-            **changes,
-        }
-        path = self.folder / f"{name}.message.json"
-        path.write_text(json.dumps(document))
-        return path
-
-    def messages(self) -> tuple[int, int]:
-        """How many messages are visible, and how many are not."""
-        client = self.aws.server.client("sqs")
-        try:
-            names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-            found = client.get_queue_attributes(QueueUrl=self.queue, AttributeNames=names)["Attributes"]
-            return int(found[names[0]]), int(found[names[1]])
-        finally:
-            client.close()
+from tests.site import Site
 
 
 @pytest.fixture
 def site(tmp_path: Path, aws: Aws) -> Site:
-    (tmp_path / "mappings").mkdir()
-    write_mapping(tmp_path / "mappings")
-    source, destination, queue = aws.bucket("client"), aws.bucket("ours"), aws.queue()
-    aws.put(source, "a.csv", b"id,name\n1,Ann\nx,Bob\n")
-    aws.put(source, "b.csv", b"id,name\n2,Cem\n")
-    env = {
-        "ENGINE_QUEUE__URL": queue,
-        "ENGINE_QUEUE__ENDPOINT_URL": aws.endpoint_url,
-        "ENGINE_QUEUE__WAIT_S": "1",
-        "ENGINE_SOURCE__ALLOW_ENDPOINTS": json.dumps([aws.endpoint_url]),
-        "ENGINE_DESTINATION__BUCKET": destination,
-        "ENGINE_DESTINATION__PREFIX": "results",
-        "ENGINE_DESTINATION__ENDPOINT_URL": aws.endpoint_url,
-        "ENGINE_FAILURE__BACKOFF_S": "[900, 900]",
-    }
-    return Site(aws, tmp_path, source, destination, queue, env)
+    made = Site.make(aws, tmp_path, MAPPING)
+    aws.put(made.source, "a.csv", b"id,name\n1,Ann\nx,Bob\n")
+    aws.put(made.source, "b.csv", b"id,name\n2,Cem\n")
+    return made
+
+
+def env(site: Site) -> dict[str, str]:
+    """Failed messages stay away for long, so that a test finds them where they went."""
+    return site.env(ENGINE_QUEUE__WAIT_S="1", ENGINE_FAILURE__BACKOFF_S="[900, 900]")
+
+
+def message(site: Site, name: str, **changes: Any) -> Path:
+    """A file with a message for the two files, or with ``changes``."""
+    path = site.folder / f"{name}.message.json"
+    path.write_text(json.dumps(site.message(name, ["a.csv", "b.csv"], correlation_id=f"c-{name}") | changes))
+    return path
 
 
 def log(stderr: str) -> list[dict[str, Any]]:
@@ -83,18 +43,18 @@ def test_sent_messages_are_worked_off_and_deleted(site: Site) -> None:
     """send prints an id; --once takes one message, --drain the rest; every log line of a batch names it."""
     ids = set()
     for name in ("b1", "b2", "b3"):
-        sent = engine("send", site.message(name), cwd=site.folder, env=site.env)
+        sent = engine("send", message(site, name), cwd=site.folder, env=env(site))
         assert (sent.returncode, sent.stderr) == (0, "")
         ids.add(sent.stdout.strip())
     assert len(ids) == 3
-    once = engine("worker", "--once", cwd=site.folder, env=site.env)
+    once = engine("worker", "--once", cwd=site.folder, env=env(site))
     assert once.returncode == 0, once.stderr
     assert site.messages() == (2, 0)
-    drained = engine("worker", "--drain", cwd=site.folder, env=site.env)
+    drained = engine("worker", "--drain", cwd=site.folder, env=env(site))
     assert drained.returncode == 0, drained.stderr
     assert site.messages() == (0, 0)
     assert set(site.aws.objects(site.destination)) == {
-        f"results/{name}/{key}"
+        f"out/{name}/{key}"
         for name in ("b1", "b2", "b3")
         for key in ("data/a.jsonl", "data/b.jsonl", "rejects/a.jsonl", "manifest.json")
     }
@@ -103,16 +63,16 @@ def test_sent_messages_are_worked_off_and_deleted(site: Site) -> None:
     assert {(line["batch_id"], line["correlation_id"], line["rows_read"]) for line in committed} == {
         (name, f"c-{name}", 3) for name in ("b1", "b2", "b3")
     }
-    assert "clients-secret" not in once.stderr + drained.stderr
+    assert "client-secret" not in once.stderr + drained.stderr
     assert "Bob" not in once.stderr + drained.stderr
 
 
 def test_a_message_with_a_missing_file_stays_on_the_queue(site: Site) -> None:
     """The file and the reason are logged, the status is 1, nothing is visible and the message is not deleted."""
     assert (
-        engine("send", site.message("b1", files=["a.csv", "gone.csv"]), cwd=site.folder, env=site.env).returncode == 0
+        engine("send", message(site, "b1", files=["a.csv", "gone.csv"]), cwd=site.folder, env=env(site)).returncode == 0
     )
-    done = engine("worker", "--drain", cwd=site.folder, env=site.env)
+    done = engine("worker", "--drain", cwd=site.folder, env=env(site))
     assert done.returncode == 1
     failed = [line for line in log(done.stderr) if line["event"] == "message failed"]
     assert [(line["file"], line["code"]) for line in failed] == [("gone.csv", "source-missing")]
@@ -133,7 +93,7 @@ def test_a_message_with_a_missing_file_stays_on_the_queue(site: Site) -> None:
 )
 def test_send_refuses_what_a_worker_could_not_do(site: Site, changes: dict[str, Any], named: str) -> None:
     """A bad message is refused with status 2 and its faults, and nothing is sent."""
-    done = engine("send", site.message("b1", **changes), cwd=site.folder, env=site.env)
+    done = engine("send", message(site, "b1", **changes), cwd=site.folder, env=env(site))
     assert (done.returncode, done.stdout) == (2, "")
     assert named in done.stderr
     assert site.messages() == (0, 0)
@@ -141,7 +101,7 @@ def test_send_refuses_what_a_worker_could_not_do(site: Site, changes: dict[str, 
 
 def test_a_missing_queue_is_wrong_configuration(site: Site) -> None:
     """A queue that does not exist ends the worker with one line and status 2, not with endless retries."""
-    done = engine("worker", "--queue", site.queue + "-not", "--log-level", "error", cwd=site.folder, env=site.env)
+    done = engine("worker", "--queue", site.queue + "-not", "--log-level", "error", cwd=site.folder, env=env(site))
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("engine: ")
@@ -150,7 +110,7 @@ def test_a_missing_queue_is_wrong_configuration(site: Site) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_an_idle_worker_stops_when_told(site: Site, number: signal.Signals) -> None:
     """A service that is told to stop ends with status 0 after the poll in hand."""
-    with started("worker", cwd=site.folder, env=site.env) as process:
+    with started("worker", cwd=site.folder, env=env(site)) as process:
         assert process.stderr is not None
         assert json.loads(process.stderr.readline())["event"] == "worker started"
         process.send_signal(number)

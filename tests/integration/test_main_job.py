@@ -19,9 +19,9 @@ import pytest
 from bench.data import Activity, activity_mapping, build
 from engine.memory import memory_bound
 from tests.cli.command import ENGINE, environment
-from tests.integration.site import Site
 from tests.moto import Aws
 from tests.oracle import expect, read_jsonl, read_rejects
+from tests.site import Site
 
 
 @pytest.fixture

@@ -210,10 +210,18 @@ async def test_engine_without_credentials(tenants: Tenants, stores: Stores, monk
         await get(stores, tenants.location("ours", None))
 
 
-def test_complete_credentials_pass() -> None:
-    """Each way to give credentials whole is accepted."""
-    check(Credentials(access_key_id="a", secret_access_key="b"))
-    check(Credentials(access_key_id="a", secret_access_key="b", session_token="c"))
-    check(Credentials(role_arn="arn"))
-    check(Credentials(role_arn="arn", external_id="x"))
-    check(Credentials(profile="p"))
+@pytest.mark.parametrize(
+    ("whole", "emptied"),
+    [
+        (Credentials(access_key_id="a", secret_access_key="b"), "secret_access_key"),
+        (Credentials(access_key_id="a", secret_access_key="b", session_token="c"), "access_key_id"),
+        (Credentials(role_arn="arn"), "role_arn"),
+        (Credentials(role_arn="arn", external_id="x"), "role_arn"),
+        (Credentials(profile="p"), "profile"),
+    ],
+)
+def test_complete_credentials_pass(whole: Credentials, emptied: str) -> None:
+    """Each way to give credentials whole is accepted, and no longer when a part that it needs is taken away."""
+    check(whole)
+    with pytest.raises(AccessDenied):
+        check(dataclasses.replace(whole, **{emptied: None}))

@@ -39,9 +39,15 @@ def test_two_servers_and_nothing_left(tmp_path: Path) -> None:
 
 
 def test_server_that_was_killed(tmp_path: Path) -> None:
-    """Leaving the block is no error when the server is gone already."""
+    """Leaving the block is no error when the server is gone already; nothing of it is left, and the next one works."""
     with moto_server(tmp_path / "log") as server:
+        assert listens(server.endpoint_url)
         os.killpg(server.pid, signal.SIGKILL)
+    assert not listens(server.endpoint_url)
+    with pytest.raises(ProcessLookupError):
+        os.kill(server.pid, 0)
+    with moto_server(tmp_path / "log") as again:
+        assert again.make_bucket("works") == "works"
 
 
 def test_server_ends_with_its_owner(tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from engine.adapters.stores import StoresFactory
 from engine.errors import EngineError, SourceMissing
-from engine.ports import LocalLocation, Stores
+from engine.ports import Stores
 from tests.adapters.conftest import SETTINGS
 from tests.moto import Aws
 
@@ -73,8 +76,22 @@ async def test_factory_crosses_processes(aws: Aws, bucket: str) -> None:
     await opened.aclose()
 
 
-async def test_local_needs_no_sdk(tmp_path: object) -> None:
-    """Stores that only ever open folders can be closed without a client having been made."""
-    opened = StoresFactory(SETTINGS)()
-    await opened.open(LocalLocation(str(tmp_path)))
-    await opened.aclose()
+def test_local_needs_no_sdk(tmp_path: Path) -> None:
+    """Stores that only ever open folders read and write them, and close, without the SDK being imported."""
+    code = (
+        "import asyncio, sys\n"
+        "from engine.adapters.stores import StoresFactory\n"
+        "from engine.ports import LocalLocation\n"
+        "async def main():\n"
+        "    stores = StoresFactory()()\n"
+        "    store = await stores.open(LocalLocation(sys.argv[1]))\n"
+        "    await store.put('a/b', b'x')\n"
+        "    print(await store.get('a/b'))\n"
+        "    await stores.aclose()\n"
+        "    await stores.aclose()\n"
+        "asyncio.run(main())\n"
+        "print(sorted({'aiobotocore', 'botocore', 'aiohttp'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "b'x'\n[]\n", "")
+    assert (tmp_path / "a/b").read_bytes() == b"x"

@@ -19,19 +19,22 @@ __all__ = ["Site"]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Buckets and a queue of their own, and a folder for mappings and messages."""
+    """A client's bucket, our bucket, a queue and a folder of mappings, all of their own."""
 
     aws: Aws
     folder: Path
+    mapping_id: str
     source: str
     destination: str
     queue: str
 
     @classmethod
-    def make(cls, aws: Aws, folder: Path) -> Site:
+    def make(cls, aws: Aws, folder: Path, mapping: dict[str, Any] | None = None) -> Site:
+        """A site whose one mapping is ``mapping``, by default the one of activity files."""
+        mapping = mapping or activity_mapping()
         (folder / "mappings").mkdir()
-        (folder / "mappings" / "activity.json").write_text(json.dumps(activity_mapping()))
-        return cls(aws, folder, aws.bucket("client"), aws.bucket("ours"), aws.queue())
+        (folder / "mappings" / f"{mapping['id']}.json").write_text(json.dumps(mapping))
+        return cls(aws, folder, mapping["id"], aws.bucket("client"), aws.bucket("ours"), aws.queue())
 
     def env(self, **variables: str) -> dict[str, str]:
         """The configuration, as environment variables; the engine's own keys differ from the client's."""
@@ -51,19 +54,25 @@ class Site:
             **variables,
         }
 
-    def send(self, batch_id: str, files: list[str], *, endpoint_url: str | None = None) -> None:
-        """Puts a message for ``files`` on the queue, with the client's keys in it."""
-        message = {
+    def message(self, batch_id: str, files: list[str], **changes: Any) -> dict[str, Any]:
+        """A message for ``files``, with the client's keys in it."""
+        return {
             "version": 1,
             "batch_id": batch_id,
-            "mapping_id": "activity",
+            "mapping_id": self.mapping_id,
             "source": {
                 "bucket": self.source,
-                "endpoint_url": endpoint_url or self.aws.endpoint_url,
+                "endpoint_url": self.aws.endpoint_url,
                 "credentials": {"access_key_id": "CLIENTKEY", "secret_access_key": "client-secret"},
             },
             "files": files,
+            **changes,
         }
+
+    def send(self, batch_id: str, files: list[str], *, endpoint_url: str | None = None) -> None:
+        """Puts a message for ``files`` on the queue."""
+        message = self.message(batch_id, files)
+        message["source"]["endpoint_url"] = endpoint_url or self.aws.endpoint_url
         client = self.aws.server.client("sqs")
         try:
             client.send_message(QueueUrl=self.queue, MessageBody=json.dumps(message))
@@ -86,10 +95,15 @@ class Site:
 
     def visible(self) -> int:
         """How many messages a receive would find now."""
+        return self.messages()[0]
+
+    def messages(self) -> tuple[int, int]:
+        """How many messages are visible, and how many are not."""
         client = self.aws.server.client("sqs")
         try:
-            names = ["ApproximateNumberOfMessages"]
-            return int(client.get_queue_attributes(QueueUrl=self.queue, AttributeNames=names)["Attributes"][names[0]])
+            names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+            found = client.get_queue_attributes(QueueUrl=self.queue, AttributeNames=names)["Attributes"]
+            return int(found[names[0]]), int(found[names[1]])
         finally:
             client.close()
 
