@@ -40,7 +40,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.core.encoders.parquet import ROW_GROUP_BYTES
+from engine.core.limits import ROW_GROUP_BYTES
 from engine.pool.build import Executor
 
 __all__ = ["CONVERT", "PROCESS", "WAITING", "WORKER", "MemoryBound", "memory_bound"]

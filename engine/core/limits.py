@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from engine.config import LimitsSettings
 
-__all__ = ["Limits"]
+__all__ = ["ROW_GROUP_BYTES", "Limits"]
+
+ROW_GROUP_BYTES = 16 << 20
+"""A Parquet row group ends with the row that brings its cells to so many bytes: 16 to 32 MiB, as rows are shorter."""
 
 
 @dataclass(frozen=True, slots=True)

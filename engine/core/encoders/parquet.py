@@ -11,11 +11,9 @@ import pyarrow.parquet as pq
 
 from engine.core.encoders.sink import ByteSink
 from engine.core.fieldtypes import FieldType, TypeKind
+from engine.core.limits import ROW_GROUP_BYTES
 
-__all__ = ["ROW_GROUP_BYTES", "ParquetEncoder", "parquet_schema"]
-
-ROW_GROUP_BYTES = 16 << 20
-"""A row group ends with the row that brings its cells to so many bytes: 16 to 32 MiB, as rows are shorter than that."""
+__all__ = ["ParquetEncoder", "parquet_schema"]
 
 type ParquetCompression = Literal["gzip", "zstd", "snappy"]
 
