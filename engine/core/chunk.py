@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from struct import pack
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from engine.core.rows import RowIndex
 __all__ = ["BLANK", "Aside", "Chunk", "parse_chunk"]
 
 BLANK = "nothing on the line"
-_BLOCK = 32  # lines that are looked at together for bytes that are not UTF-8
+_BLOCK = 128  # lines that are looked at together for bytes that are not UTF-8
 
 
 class Aside(NamedTuple):
@@ -51,12 +51,15 @@ class Chunk:
     aside: Sequence[Aside]
     index: RowIndex | None = None
 
-    def ordinals(self) -> Sequence[int]:
-        """The ordinal of each row of ``columns``."""
-        if not self.aside:
-            return range(self.rows)
-        gone = {row.ordinal for row in self.aside}
-        return [ordinal for ordinal in range(self.rows) if ordinal not in gone]
+    @property
+    def height(self) -> int:
+        """The rows of ``columns``."""
+        return self.rows - len(self.aside)
+
+    def ordinals(self, rows: Iterable[int]) -> list[int]:
+        """The ordinals of some rows of ``columns``."""
+        before = [row.ordinal - place for place, row in enumerate(self.aside)]  # rows of the columns before each
+        return [row + bisect_right(before, row) for row in rows]
 
 
 def parse_chunk(data: bytes, dialect: Dialect, width: int, wanted: Sequence[int], null_values: Sequence[str]) -> Chunk:

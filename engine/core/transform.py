@@ -115,7 +115,7 @@ class Transform:
     def _convert(self, placed: Placed | Replayed) -> Output:
         chunk = placed.chunk
         sources = {label: chunk.columns[place] for label, place in self._places.items()}
-        height = chunk.rows - len(chunk.aside)
+        height = chunk.height
         memo = Memo(self._tallies)
         columns: list[pa.Array] = []
         bad: list[_BadCell] = []
@@ -146,13 +146,13 @@ class Transform:
         chunk = placed.chunk
         if not bad and not chunk.aside:
             return b""
-        ordinals = chunk.ordinals()
         errors: dict[int, list[CellError]] = {}
         for ordinal, code, message in chunk.aside:
             errors[ordinal] = [CellError(None, None, code, message, None)]
-        for (row, plan, code, message), value in zip(bad, _values(sources, bad), strict=True):
+        ordinals = chunk.ordinals(cell.row for cell in bad)
+        for (_, plan, code, message), ordinal, value in zip(bad, ordinals, _values(sources, bad), strict=True):
             error = CellError(plan.name, ", ".join(plan.labels) or None, code, message, value)
-            errors.setdefault(ordinals[row], []).append(error)
+            errors.setdefault(ordinal, []).append(error)
         self._counts = replace(
             self._counts, codes=self._counts.codes + Counter(each.code for found in errors.values() for each in found)
         )
@@ -177,11 +177,11 @@ class Transform:
     def _refuse(self, placed: Placed | Replayed, bad: list[_BadCell]) -> None:
         """Fails the file at its first row that may not be bad."""
         chunk = placed.chunk
-        ordinals = chunk.ordinals()
+        fatal = [cell for cell in bad if cell.field.on_error == "fail_file"]
+        ordinals = chunk.ordinals(cell.row for cell in fatal)
         found = [
-            (ordinals[cell.row], f"field {cell.field.name}: {cell.message}", cell.code)
-            for cell in bad
-            if cell.field.on_error == "fail_file"
+            (ordinal, f"field {cell.field.name}: {cell.message}", cell.code)
+            for ordinal, cell in zip(ordinals, fatal, strict=True)
         ]
         if self._plan.on_error == "fail_file":
             found += [(row.ordinal, row.message, row.code) for row in chunk.aside]

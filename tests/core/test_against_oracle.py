@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -16,11 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.limits import Limits
-from engine.core.mapping import validate_mapping
-from engine.core.plan import Plan
-from engine.core.transform import Transform
 from engine.errors import BudgetExceeded, RowRefused
 from tests.core.mappings import Case, cases
+from tests.core.passing import pass_through
 from tests.examples import examples
 from tests.oracle import Expected, Json, expect, read_jsonl, read_rejects, text_of
 
@@ -35,32 +34,23 @@ from tests.oracle import Expected, Json, expect, read_jsonl, read_rejects, text_
 def test_any_mapping_over_any_file(case: Case, cuts: list[int], chunk_bytes: int, cell_bytes: int) -> None:
     """Every field of every written row, every reject with its place, text and codes, the counts, or the failure."""
     expected = expect(case.data, case.mapping, cell_bytes=cell_bytes)
-    plan = Plan.compile(validate_mapping(case.mapping, "test"), Limits(cell_bytes=cell_bytes))
-    transform = Transform(plan, file="f", chunk_bytes=chunk_bytes)
+    run = partial(
+        pass_through, case.data, case.mapping, cuts, chunk_bytes=chunk_bytes, limits=Limits(cell_bytes=cell_bytes)
+    )
     if expected.failed is not None:
         with pytest.raises((RowRefused, BudgetExceeded)) as caught:
-            _run(transform, case.data, cuts)
+            run()
         assert (caught.value.code, caught.value.row) == (expected.failed.code, expected.failed.row)
         if expected.failed.line is not None:
             assert caught.value.message.startswith(f"line {expected.failed.line}: ")
         return
-    written, rejected = _run(transform, case.data, cuts)
-    _check_rows(written, expected, case.mapping)
-    assert read_rejects(rejected) == expected.rejects
-    counts = transform.counts
+    passed = run()
+    _check_rows(passed.written, expected, case.mapping)
+    assert read_rejects(passed.rejected) == expected.rejects
+    counts = passed.counts
     assert (counts.rows_read, counts.rows_written, counts.rows_rejected, counts.cells_nulled, counts.codes) == (
         expected.rows_read, len(expected.values), len(expected.rejects), expected.nulled, expected.codes,
     )  # fmt: skip
-
-
-def _run(transform: Transform, data: bytes, cuts: list[int]) -> tuple[bytes, bytes]:
-    outputs = []
-    start = 0
-    for cut in [*sorted(min(cut, len(data)) for cut in cuts), len(data)]:
-        outputs += list(transform.feed(data[start:cut]))
-        start = cut
-    outputs += list(transform.finish())
-    return b"".join(output.data for output in outputs), b"".join(output.rejects for output in outputs)
 
 
 def _check_rows(written: bytes, expected: Expected, mapping: dict[str, Any]) -> None:

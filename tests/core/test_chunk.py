@@ -16,7 +16,7 @@ def test_ragged_rows_that_are_not_text(wanted: tuple[int, ...]) -> None:
     assert [(row.ordinal, row.code) for row in chunk.aside] == [
         (1, "extra-cell"), (2, "missing-cell"), (3, "encoding-error"),
     ]  # fmt: skip
-    assert (chunk.data, chunk.rows, chunk.ordinals()) == (data, 5, [0, 4])
+    assert (chunk.data, chunk.rows, chunk.ordinals(range(chunk.height))) == (data, 5, [0, 4])
     assert [column.to_pylist() for column in chunk.columns.values()] == [["1", "4"], ["a", "é"]][: len(wanted)]
 
 
@@ -32,4 +32,4 @@ def test_blank_rows_beside_no_columns(wanted: tuple[int, ...]) -> None:
     """Blank rows that count are set aside also where the mapping reads no column at all."""
     chunk = parse_chunk(b"1,a\n\n2,b\n", Dialect(blank_rows=True), 2, wanted, ())
     assert [(row.ordinal, row.code) for row in chunk.aside] == [(1, "blank-row")]
-    assert (chunk.rows, chunk.ordinals()) == (3, [0, 2])
+    assert (chunk.rows, chunk.ordinals(range(chunk.height))) == (3, [0, 2])

@@ -12,26 +12,21 @@ import pytest
 
 from engine.core.limits import Limits
 from engine.core.mapping import validate_mapping
-from engine.core.plan import Plan
 from engine.core.stepping.jsoncells import JsonStep
-from engine.core.transform import Transform
 from engine.errors import MappingError
+from tests.core.passing import pass_through
 
 
 def run(fields: list[dict[str, Any]], rows: list[dict[str, str]], **changes: Any) -> tuple[list[Any], list[Any]]:
     """The written rows as lists, and the rejects as lists of (field, code)."""
-    mapping = validate_mapping({"version": 1, "id": "m", "fields": fields, **changes}, "test")
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    transform = Transform(Plan.compile(mapping, Limits()), file="f")
-    outputs = [*transform.feed(text.getvalue().encode()), *transform.finish()]
-    written = [json.loads(line) for line in b"".join(output.data for output in outputs).splitlines()]
-    rejects = [json.loads(line) for line in b"".join(output.rejects for output in outputs).splitlines()]
+    passed = pass_through(text.getvalue().encode(), {"fields": fields, **changes})
     return (
-        [list(row.values()) for row in written],
-        [[(error["field"], error["code"]) for error in reject["errors"]] for reject in rejects],
+        [list(row.values()) for row in passed.rows],
+        [[(error["field"], error["code"]) for error in reject["errors"]] for reject in passed.rejects],
     )
 
 
@@ -193,44 +188,35 @@ def test_settings_that_do_not_fit(rule: dict[str, Any], problem: str) -> None:
 def test_cells_over_the_limit_are_faults_before_anything_sees_them() -> None:
     """A cell over limits.cell_bytes is too-long for every field that reads it, one at the limit is not; the reject
     shows no value, and a field may have it written as null."""
-    mapping = validate_mapping(
-        {
-            "version": 1, "id": "m",
-            "fields": [
-                {"name": "n", "type": "int"},
-                {"name": "text", "from": "a", "type": "json"},
-                {"name": "both", "from": ["n", "a"], "steps": [{"join": "-"}], "type": "string"},
-                {"name": "b", "type": "string", "on_error": "null_value", "steps": [{"default": "none"}]},
-            ],
-        },
-        "test",
-    )  # fmt: skip
-    transform = Transform(Plan.compile(mapping, Limits(cell_bytes=8)), file="f")
+    fields: list[dict[str, Any]] = [
+        {"name": "n", "type": "int"},
+        {"name": "text", "from": "a", "type": "json"},
+        {"name": "both", "from": ["n", "a"], "steps": [{"join": "-"}], "type": "string"},
+        {"name": "b", "type": "string", "on_error": "null_value", "steps": [{"default": "none"}]},
+    ]
     data = b'n,a,b\n1,"[1,2,3] ",x\n2,12345678,123456789\n3,123456789,x\n4,,\n'
-    outputs = [*transform.feed(data), *transform.finish()]
-    assert b"".join(output.data for output in outputs).splitlines() == [
+    passed = pass_through(data, {"fields": fields}, limits=Limits(cell_bytes=8))
+    assert passed.written.splitlines() == [
         b'{"n":1,"text":[1,2,3],"both":"1-[1,2,3] ","b":"x"}',
         b'{"n":2,"text":12345678,"both":"2-12345678","b":null}',
         b'{"n":4,"text":null,"both":"4-","b":"none"}',
     ]
-    (reject,) = [json.loads(line) for line in b"".join(output.rejects for output in outputs).splitlines()]
+    (reject,) = passed.rejects
     assert (reject["row"], reject["line"], reject["raw"]) == (3, 4, "3,123456789,x")
     assert [(error["field"], error["code"], error["value"]) for error in reject["errors"]] == [
         ("text", "too-long", None),
         ("both", "too-long", None),
     ]
     assert "limits.cell_bytes (8 bytes)" in reject["errors"][0]["message"]
-    assert (transform.counts.cells_nulled, transform.counts.codes) == (1, {"too-long": 3})
+    assert (passed.counts.cells_nulled, passed.counts.codes) == (1, {"too-long": 3})
 
 
 def test_blank_rows_are_rows_where_the_mapping_says_so() -> None:
     """csv.blank_rows "error" rejects every line with nothing on it as a row of its own; the default skips it."""
-    mapping = {"version": 1, "id": "m", "fields": [{"name": "a", "type": "string"}]}
+    fields = [{"name": "a", "type": "string"}]
     data = b'\na\n1\n\n\r\n""\n2\n'
     for csv_rules, written, rejected in [({}, 3, []), ({"blank_rows": "error"}, 3, [(2, 4), (3, 5)])]:
-        transform = Transform(Plan.compile(validate_mapping({**mapping, "csv": csv_rules}, "test"), Limits()), file="f")
-        rejects = b"".join(output.rejects for output in [*transform.feed(data), *transform.finish()])
-        found = [json.loads(line) for line in rejects.splitlines()]
-        assert transform.counts.rows_written == written
-        assert [(each["row"], each["line"]) for each in found] == rejected
-        assert all([error["code"] for error in each["errors"]] == ["blank-row"] for each in found)
+        passed = pass_through(data, {"fields": fields, "csv": csv_rules})
+        assert passed.counts.rows_written == written
+        assert [(each["row"], each["line"]) for each in passed.rejects] == rejected
+        assert all([error["code"] for error in each["errors"]] == ["blank-row"] for each in passed.rejects)

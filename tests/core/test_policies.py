@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
-from engine.core.limits import Limits
-from engine.core.mapping import validate_mapping
-from engine.core.plan import Plan
-from engine.core.transform import Counts, Transform
+from engine.core.transform import Counts
 from engine.errors import BudgetExceeded, RowRefused
+from tests.core.passing import pass_through
 
 FIELDS: list[dict[str, Any]] = [
     {"name": "id", "type": "int", "required": True},
@@ -20,15 +17,8 @@ FIELDS: list[dict[str, Any]] = [
 
 
 def run(data: bytes, **changes: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]], Counts]:
-    mapping = validate_mapping({"version": 1, "id": "m", "fields": FIELDS, **changes}, "test")
-    transform = Transform(Plan.compile(mapping, Limits()), file="f", chunk_bytes=16)
-    outputs = []
-    for start in range(0, len(data), 16):
-        outputs += list(transform.feed(data[start : start + 16]))
-    outputs += list(transform.finish())
-    written = b"".join(output.data for output in outputs).splitlines()
-    rejected = b"".join(output.rejects for output in outputs).splitlines()
-    return [json.loads(line) for line in written], [json.loads(line) for line in rejected], transform.counts
+    passed = pass_through(data, {"fields": FIELDS, **changes}, range(16, len(data), 16), chunk_bytes=16)
+    return passed.rows, passed.rejects, passed.counts
 
 
 def with_policy(policy: str) -> list[dict[str, Any]]:
@@ -128,10 +118,8 @@ def test_a_nulled_value_leaves_no_trace(rule: dict[str, Any], good: str, broken:
     fields = [{"name": "n", "type": "int"}, {"name": "x", **rule, "on_error": "null_value"}]
 
     def written(cell: str) -> bytes:
-        mapping = validate_mapping({"version": 1, "id": "m", "fields": fields, "output": {"format": output}}, "test")
-        transform = Transform(Plan.compile(mapping, Limits()), file="f")
         quoted = '"' + cell.replace('"', '""') + '"'
         data = f"n,x\n1,{good}\n2,{quoted}\n3,{good}\n".encode()
-        return b"".join(output.data for output in [*transform.feed(data), *transform.finish()])
+        return pass_through(data, {"fields": fields, "output": {"format": output}}).written
 
     assert written(broken) == written("")

@@ -43,7 +43,7 @@ def read(data: bytes, pieces: Sequence[int] = (), *, chunk_bytes: int = 16, head
         chunk = each.chunk
         index = RowIndex(chunk.data, dialect, chunk.rows)
         outcome: dict[int, list[str] | str] = {row.ordinal: row.code for row in chunk.aside}
-        for row, ordinal in enumerate(chunk.ordinals()):
+        for row, ordinal in enumerate(chunk.ordinals(range(chunk.height))):
             outcome[ordinal] = [chunk.columns[place][row].as_py() for place in range(len(labels))]
         for ordinal in range(chunk.rows):
             place = index.source(ordinal)

@@ -11,11 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.data import Activity, activity_mapping, build
-from engine.core.limits import Limits
-from engine.core.mapping import validate_mapping
-from engine.core.plan import Plan
-from engine.core.transform import Counts, Transform
+from engine.core.transform import Counts
 from engine.errors import HeaderError
+from tests.core.passing import pass_through
 from tests.examples import examples
 from tests.oracle import expect, read_jsonl, read_rejects
 
@@ -23,20 +21,8 @@ from tests.oracle import expect, read_jsonl, read_rejects
 def run(
     data: bytes, mapping: dict[str, Any], cuts: Iterable[int] = (), chunk_bytes: int = 4096
 ) -> tuple[bytes, bytes, Counts]:
-    plan = Plan.compile(validate_mapping(mapping, "test"), Limits())
-    transform = Transform(plan, file="f.csv", chunk_bytes=chunk_bytes)
-    written: list[bytes] = []
-    rejected: list[bytes] = []
-    start = 0
-    for cut in [*sorted(cuts), len(data)]:
-        for output in transform.feed(data[start:cut]):
-            written.append(output.data)
-            rejected.append(output.rejects)
-        start = cut
-    for output in transform.finish():
-        written.append(output.data)
-        rejected.append(output.rejects)
-    return b"".join(written), b"".join(rejected), transform.counts
+    passed = pass_through(data, mapping, cuts, chunk_bytes=chunk_bytes)
+    return passed.written, passed.rejected, passed.counts
 
 
 def check(data: bytes, mapping: dict[str, Any], cuts: Iterable[int] = (), chunk_bytes: int = 4096) -> Counts:

@@ -96,7 +96,14 @@ def read_sample(
         dialect,
         data,
         tuple(pa.concat_arrays([each.chunk.columns[place] for each in placed]) for place in range(width)),
-        array("q", (each.first_row - 1 + ordinal for each in placed for ordinal in each.chunk.ordinals())),
+        array(
+            "q",
+            (
+                each.first_row - 1 + ordinal
+                for each in placed
+                for ordinal in each.chunk.ordinals(range(each.chunk.height))
+            ),
+        ),
         tuple(broken for each in placed for broken in _broken(each, dialect)),
         whole,
     )

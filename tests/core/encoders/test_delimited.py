@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 from hypothesis import given, settings
@@ -21,10 +18,9 @@ from tests.core.encoders.typed import (
     extreme_rows,
     field_named,
     format_of,
-    pieces_of,
-    values_of,
 )
 from tests.examples import examples
+from tests.oracle import text_of
 
 _CELLS = st.none() | st.text(st.one_of(st.sampled_from("\",\n\r '\t;|\\\0x"), st.characters(codec="utf-8")), max_size=6)
 
@@ -34,22 +30,6 @@ def written(rows: list[list[Any]]) -> bytes:
     file = io.StringIO()
     csv.writer(file, lineterminator="\n").writerows(rows)
     return file.getvalue().encode()
-
-
-def cell_text(value: Any) -> str | None:
-    """The contract's text of a value that is not a float."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case Decimal():
-            return f"{value:f}"
-        case datetime():
-            return f"{value.year:04}-{value:%m-%dT%H:%M:%S.%f}Z"
-        case date():
-            return f"{value.year:04}-{value:%m-%d}"
-        case bytes():
-            return base64.b64encode(value).decode()
-    return None if value is None else str(value)
 
 
 @settings(max_examples=examples(300))
@@ -67,7 +47,7 @@ def test_every_type_is_what_the_standard_library_writes() -> None:
         ([field for field in FIELDS if field[1].kind != "float"], [[*row[:2], *row[3:]] for row in extreme_rows()]),
         *[(field_named(name), [[value] for value in values]) for name, values in EXTREMES.items() if name != "float"],
     ]:
-        expected = written([[name for name, _ in fields], *([cell_text(value) for value in row] for row in rows)])
+        expected = written([[name for name, _ in fields], *([text_of(value) for value in row] for row in rows)])
         assert encode_all(format_of("csv", None, fields), fields, rows) == expected
 
 
@@ -79,16 +59,6 @@ def test_floats_read_back(values: list[float]) -> None:
     text = encode_all(format_of("csv", None, fields), fields, [[value] for value in values]).decode()
     cells = [row[0] for row in csv.reader(io.StringIO(text, newline=""))][1:]
     assert [float(cell).hex() for cell in cells] == [value.hex() for value in values]
-
-
-@settings(max_examples=examples(200))
-@given(st.lists(st.tuples(*(values_of(kind) for _, kind in FIELDS)), max_size=8), st.data())
-def test_batches_do_not_show(rows: list[tuple[Any, ...]], data: st.DataObject) -> None:
-    """The same rows give the same bytes, whatever batches they come in."""
-    columns = columns_of(FIELDS, rows)
-    cuts = data.draw(st.lists(st.integers(0, len(rows)), max_size=4))
-    output = format_of("csv", None, FIELDS)
-    assert b"".join(pieces_of(output.open(), columns, cuts)) == encode_all(output, FIELDS, rows)
 
 
 def test_file_without_rows() -> None:
