@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import itertools
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from struct import pack
 from typing import NamedTuple
@@ -20,7 +21,7 @@ from engine.core.rows import RowIndex
 __all__ = ["BLANK", "Aside", "Chunk", "parse_chunk"]
 
 BLANK = "nothing on the line"
-_BLOCK = 128  # lines that are looked at together for bytes that are not UTF-8
+_BLOCK = 32_768  # bytes that are looked at together for some that are not UTF-8
 
 
 class Aside(NamedTuple):
@@ -75,25 +76,14 @@ def parse_chunk(data: bytes, dialect: Dialect, width: int, wanted: Sequence[int]
         height = count_lines(data)
         aside = [Aside(row, "blank-row", BLANK) for row in range(height if dialect.blank_rows else 0)]
         return Chunk(data, height, len(aside), {place: pa.array([], pa.string()) for place in wanted}, aside)
-    if _is_utf8(data):
-        lines, bad, text = None, {}, data
-    else:  # what is parsed must be: Arrow fails on a ragged row that is not
-        lines = data.split(b"\n")
-        bad = _undecodable_lines(lines)
-        clean = list(lines)
-        for place, line in bad.items():
-            clean[place] = line
-        text = b"\n".join(clean)
+    bad, text = ([], data) if _is_utf8(data) else _decodable(data)  # Arrow fails on a ragged row that is not
     table, aside = _read(text, dialect, width, wanted, null_values)
     rows = table.num_rows + len(aside)
     columns = {place: _contiguous(table.column(str(place))) for place in wanted}
     blank = dialect.blank_rows and _blank_perhaps(data)
-    index = RowIndex(data, dialect, rows, lines) if blank or bad else None
+    index = RowIndex(data, dialect, rows) if blank or bad else None
     if index is not None:
-        found = itertools.chain(
-            _blank(index, rows) if blank else (),
-            _undecodable(_bad_bytes(lines, bad), index) if lines is not None else (),
-        )
+        found = itertools.chain(_blank(index, rows) if blank else (), _undecodable(bad, index))
         aside, columns = _set_aside(found, aside, columns)
     texts = {place: _as_text(column) for place, column in columns.items()}
     return Chunk(data, count_lines(data), rows, texts, aside, index)
@@ -184,14 +174,14 @@ def _blank(index: RowIndex, rows: int) -> Iterator[Aside]:
     return (Aside(ordinal, "blank-row", BLANK) for ordinal in range(rows) if not index.source(ordinal).raw)
 
 
-def _undecodable(offsets: Iterator[int], index: RowIndex) -> Iterator[Aside]:
+def _undecodable(bad: Iterable[int], index: RowIndex) -> Iterator[Aside]:
     """The rows that hold bytes that are not UTF-8, in order, each once; the first such byte of each is named.
 
     Args:
-        offsets: of those bytes, in order.
+        bad: the offsets of those bytes, in order.
     """
     last = -1
-    for offset in offsets:
+    for offset in bad:
         ordinal = index.ordinal_at(offset)
         if ordinal != last:
             last, row = ordinal, index.source(ordinal).raw
@@ -202,22 +192,23 @@ def _undecodable(offsets: Iterator[int], index: RowIndex) -> Iterator[Aside]:
                 yield Aside(ordinal, "encoding-error", what)
 
 
-def _undecodable_lines(lines: Sequence[bytes]) -> dict[int, bytes]:
-    """The lines that are not UTF-8, by their places, with a question mark for each byte that is not."""
-    bad: dict[int, bytes] = {}
-    for start in range(0, len(lines), _BLOCK):
-        block = lines[start : start + _BLOCK]
-        if not _is_utf8(b"\n".join(block)):
-            for place, line in enumerate(block, start):
-                clean = line if line.isascii() else line.decode(errors="surrogateescape").encode(errors="replace")
-                if clean != line:
-                    bad[place] = clean
-    return bad
-
-
-def _bad_bytes(lines: Sequence[bytes], bad: Mapping[int, bytes]) -> Iterator[int]:
-    """The offsets of the bytes that are not UTF-8 in the text that the lines make, in order."""
-    starts = [0, *itertools.accumulate(map(len, lines))]
-    for place, clean in bad.items():
-        start = starts[place] + place
-        yield from (start + at for at, (was, now) in enumerate(zip(lines[place], clean, strict=True)) if was != now)
+def _decodable(data: bytes) -> tuple[list[int], bytes]:
+    """Where ``data`` is not UTF-8, and ``data`` with question marks there."""
+    bad: list[int] = []
+    text = bytearray(data)
+    view = memoryview(data)
+    start = 0
+    while start < len(data):
+        # No character goes across a line end. An error of the codec brings a copy of all that it was given.
+        end = data.find(b"\n", start + _BLOCK) + 1 or len(data)
+        while True:
+            try:
+                codecs.utf_8_decode(view[start:end], "strict", True)
+            except UnicodeDecodeError as error:
+                bad.append(start + error.start)
+                text[start + error.start : start + error.end] = b"?" * (error.end - error.start)
+                start += error.end
+            else:
+                break
+        start = end
+    return bad, bytes(text)

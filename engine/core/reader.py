@@ -13,7 +13,7 @@ from engine.errors import FileError, HeaderError
 
 __all__ = ["CHUNK_BYTES", "UNCLOSED", "CsvReader", "Placed"]
 
-CHUNK_BYTES = 1_048_576  # records are parsed about so many bytes at a time: large for Arrow, small for the caches
+CHUNK_BYTES = 2_097_152  # records are parsed about so many bytes at a time: enough to make calls cheap, few to hold
 UNCLOSED = "a quote is opened and never closed"
 
 

@@ -24,7 +24,7 @@ from tests.examples import examples
 from tests.oracle import Expected, Json, expect, read_jsonl, read_rejects, text_of
 
 
-@settings(max_examples=examples(1500), deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(
     case=cases(),
     cuts=st.lists(st.integers(0, 600), max_size=3),
