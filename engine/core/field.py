@@ -109,6 +109,11 @@ class FieldPlan:
     required: bool
     on_error: OnError
 
+    @property
+    def column(self) -> str | None:
+        """The columns that it is read from, as a reject record names them."""
+        return ", ".join(self.labels) or None
+
     def convert(self, columns: Mapping[str, pa.Array], rows: int, memo: Memo) -> Converted:
         """The typed column of a chunk, and every fault in it. A faulty cell is null.
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, TypedDict
 
 from pydantic_core import to_json
 
 from engine.core.rows import SourceRow
 
-__all__ = ["CellError", "reject_record"]
+__all__ = ["CellError", "reject_records"]
 
 
-class CellError(NamedTuple):
+class CellError(TypedDict):
     """Why a row was rejected. ``field`` and ``column`` (the source's label) are None where no one cell is at fault."""
 
     field: str | None
@@ -22,25 +23,23 @@ class CellError(NamedTuple):
     value: str | None
 
 
-_ERROR = CellError._fields
-
-
-def reject_record(source: SourceRow, errors: list[CellError]) -> bytes:
-    """One line of a reject file.
+def reject_records(rows: Iterable[tuple[SourceRow, Sequence[CellError]]]) -> bytes:
+    """Lines of a reject file, one a row.
 
     ``raw`` is given as text; bytes that are not UTF-8 are shown as U+FFFD, and the exact bytes are kept as
     ``raw_base64`` beside it.
     """
+    # One call for all. A quote inside a JSON string has a backslash: what is replaced only stands between records.
+    joined = to_json([_record(source, errors) for source, errors in rows])
+    return joined[1:-1].replace(b'},{"file":', b'}\n{"file":') + b"\n"
+
+
+def _record(source: SourceRow, errors: Sequence[CellError]) -> dict[str, Any]:
     file, row, line, raw = source
-    record: dict[str, Any] = {
-        "file": file,
-        "row": row,
-        "line": line,
-        "errors": [dict(zip(_ERROR, error, strict=True)) for error in errors],
-    }
+    record: dict[str, Any] = {"file": file, "row": row, "line": line, "errors": errors}
     try:
         record["raw"] = raw.decode()
     except UnicodeDecodeError:
         record["raw"] = raw.decode(errors="replace")
         record["raw_base64"] = base64.b64encode(raw).decode()
-    return to_json(record) + b"\n"
+    return record

@@ -58,7 +58,7 @@ class RowIndex:
         if self._sources is not None:
             return self._sources[ordinal]
         place = self._places[ordinal]
-        return Source(place, _without_line_end(self._lines[place]))
+        return Source(place, self._lines[place].removesuffix(b"\n").removesuffix(b"\r"))
 
     def ordinal_at(self, offset: int) -> int:
         """The row that the byte at ``offset`` is part of."""

@@ -14,7 +14,7 @@ from engine.core.columns import mask_of, raw_cells, true_rows
 from engine.core.field import FieldPlan, Memo
 from engine.core.plan import Plan
 from engine.core.reader import CHUNK_BYTES, CsvReader, Placed
-from engine.core.rejects import CellError, reject_record
+from engine.core.rejects import CellError, reject_records
 from engine.core.replay import RejectsReader, Replayed
 from engine.core.rows import RowIndex, SourceRow
 from engine.core.stepping.call import CallTally
@@ -148,18 +148,18 @@ class Transform:
             return b""
         errors: dict[int, list[CellError]] = {}
         for ordinal, code, message in chunk.aside:
-            errors[ordinal] = [CellError(None, None, code, message, None)]
+            errors[ordinal] = [{"field": None, "column": None, "code": code, "message": message, "value": None}]
         ordinals = chunk.ordinals(cell.row for cell in bad)
         for (_, plan, code, message), ordinal, value in zip(bad, ordinals, _values(sources, bad), strict=True):
-            error = CellError(plan.name, ", ".join(plan.labels) or None, code, message, value)
+            error: CellError = {
+                "field": plan.name, "column": plan.column, "code": code, "message": message, "value": value,
+            }  # fmt: skip
             errors.setdefault(ordinal, []).append(error)
-        self._counts = replace(
-            self._counts, codes=self._counts.codes + Counter(each.code for found in errors.values() for each in found)
-        )
+        codes = Counter(each["code"] for found in errors.values() for each in found)
+        self._counts = replace(self._counts, codes=self._counts.codes + codes)
         bad_rows = sorted(errors)
-        return b"".join(
-            reject_record(source, errors[ordinal])
-            for ordinal, source in zip(bad_rows, self._located(placed, bad_rows), strict=True)
+        return reject_records(
+            (source, errors[ordinal]) for ordinal, source in zip(bad_rows, self._located(placed, bad_rows), strict=True)
         )
 
     def _located(self, placed: Placed | Replayed, ordinals: Sequence[int]) -> list[SourceRow]:
