@@ -1,13 +1,18 @@
-"""``python -m bench``: measures this build on this machine and prints a table; ``--json FILE`` keeps it."""
+"""``python -m bench``: measures this build on this machine and prints a table; ``--json FILE`` keeps it.
+
+``python -m bench mapping`` is :mod:`bench.mapping`, with options of its own.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 from bench.core import measure_core
 from bench.machine import describe
+from bench.mapping import main as mapping
 from bench.run import measure_run
 from bench.stream import measure_stream
 from engine.codec import encode_json
@@ -40,4 +45,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    mapping(sys.argv[2:]) if sys.argv[1:2] == ["mapping"] else main()

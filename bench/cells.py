@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-__all__ = ["BLOCK_ROWS", "Pools"]
+__all__ = ["BLOCK_ROWS", "Pools", "as_cell", "pick", "random_bytes"]
 
 BLOCK_ROWS = 4096
 """How many rows are drawn at once, at most; every pool has as many cells."""
@@ -32,7 +32,7 @@ class Pools:
         makers = (_uuid, _seconds, _amount, _bot, _payload, _token, _user_agent, _comment, _country)
         return Pools(
             columns=tuple([make(random) for _ in range(BLOCK_ROWS)] * 2 for make in makers),
-            multiline=[_cell(f"{_phrases(random)}\n\n{_phrases(random)}\n") for _ in range(BLOCK_ROWS // 16)],
+            multiline=[as_cell(f"{_phrases(random)}\n\n{_phrases(random)}\n") for _ in range(BLOCK_ROWS // 16)],
         )
 
     def draw(self, random: Random, first_id: int, count: int, minute: int) -> list[list[bytes]]:
@@ -45,15 +45,15 @@ class Pools:
         return [ids, user_ids, list(map(stamp.__add__, seconds)), *others]
 
 
-def _pick[T](random: Random, options: Sequence[T]) -> T:
+def pick[T](random: Random, options: Sequence[T]) -> T:
     return options[int(random.random() * len(options))]
 
 
-def _bytes(random: Random, count: int) -> bytes:
+def random_bytes(random: Random, count: int) -> bytes:
     return bytes(int(random.random() * 256) for _ in range(count))
 
 
-def _cell(text: str) -> bytes:
+def as_cell(text: str) -> bytes:
     """A text as a CSV cell: quoted only where it must be."""
     if any(mark in text for mark in ',"\r\n'):
         text = '"' + text.replace('"', '""') + '"'
@@ -61,14 +61,14 @@ def _cell(text: str) -> bytes:
 
 
 def _uuid(random: Random) -> bytes:
-    digits = _bytes(random, 16).hex()
+    digits = random_bytes(random, 16).hex()
     text = "-".join((digits[:8], digits[8:12], "4" + digits[13:16], "a" + digits[17:20], digits[20:]))
-    return _pick(random, (text,) * 18 + (text.upper(), text.replace("-", ""))).encode()
+    return pick(random, (text,) * 18 + (text.upper(), text.replace("-", ""))).encode()
 
 
 def _seconds(random: Random) -> bytes:
     """The end of a time stamp, from the seconds on: mostly ``Z``, some with fractions, offsets or no zone."""
-    zone = _pick(random, ("Z",) * 12 + ("+00:00", "+02:00", "-0530", "+09", ""))
+    zone = pick(random, ("Z",) * 12 + ("+00:00", "+02:00", "-0530", "+09", ""))
     digits = int(random.random() * 10)
     fraction = f".{int(random.random() * 10**digits):0{digits}d}" if digits and random.random() < 0.5 else ""
     return f":{int(random.random() * 60):02d}{fraction}{zone}".encode()
@@ -77,51 +77,51 @@ def _seconds(random: Random) -> bytes:
 def _amount(random: Random) -> bytes:
     value = int(random.random() ** 3 * 100_000)
     text = f"{value // 100}.{value % 100:02d}"
-    return _pick(random, (text,) * 12 + ("0", "", "-" + text, f"{value}e-2", f"+{value}")).encode()
+    return pick(random, (text,) * 12 + ("0", "", "-" + text, f"{value}e-2", f"+{value}")).encode()
 
 
 def _bot(random: Random) -> bytes:
-    return _pick(random, ("false",) * 40 + ("true", "true", "False", "TRUE", "0", "1", "no", "Y")).encode()
+    return pick(random, ("false",) * 40 + ("true", "true", "False", "TRUE", "0", "1", "no", "Y")).encode()
 
 
 def _payload(random: Random) -> bytes:
     event = {
-        "ev": _pick(random, ("click", "view", "buy", "scroll")),
-        "page": f"/{_pick(random, _PAGES)}/{int(random.random() * 9999)}",
+        "ev": pick(random, ("click", "view", "buy", "scroll")),
+        "page": f"/{pick(random, _PAGES)}/{int(random.random() * 9999)}",
         "ms": int(random.random() * 5000),
     }
     more = random.random()
     if more < 0.15:
-        event["tags"] = [_pick(random, _PAGES) for _ in range(1 + int(random.random() * 3))]
+        event["tags"] = [pick(random, _PAGES) for _ in range(1 + int(random.random() * 3))]
     elif more < 0.25:
         event["geo"] = {
             "lat": int(random.random() * 9000) / 100,
-            "city": _pick(random, ("Kraków", "São Paulo", "大阪")),
+            "city": pick(random, ("Kraków", "São Paulo", "大阪")),
         }
     elif more < 0.3:
         event |= {"ref": None, "ok": random.random() < 0.5}
-    return _cell(json.dumps(event, separators=(",", ":"), ensure_ascii=random.random() < 0.2))
+    return as_cell(json.dumps(event, separators=(",", ":"), ensure_ascii=random.random() < 0.2))
 
 
 def _token(random: Random) -> bytes:
-    return b64encode(_bytes(random, 9 + int(random.random() * 8)))
+    return b64encode(random_bytes(random, 9 + int(random.random() * 8)))
 
 
 def _user_agent(random: Random) -> bytes:
     major = 100 + int(random.random() * 45)
-    return _cell(_pick(random, _AGENTS).format(v=major, w=major % 10))
+    return as_cell(pick(random, _AGENTS).format(v=major, w=major % 10))
 
 
 def _comment(random: Random) -> bytes:
-    return _cell("" if random.random() < 0.2 else _phrases(random))
+    return as_cell("" if random.random() < 0.2 else _phrases(random))
 
 
 def _phrases(random: Random) -> str:
-    return " ".join(_pick(random, _PHRASES) for _ in range(1 + int(random.random() * 3)))
+    return " ".join(pick(random, _PHRASES) for _ in range(1 + int(random.random() * 3)))
 
 
 def _country(random: Random) -> bytes:
-    return _pick(random, _COUNTRIES).encode()
+    return pick(random, _COUNTRIES).encode()
 
 
 _COUNTRIES = ("US", "US", "US", "GB", "CA", "AU", "DE", "FR", "PL", "NL", "SE", "BR", "IN", "JP", "KR", "MX", "ZA")

@@ -20,7 +20,7 @@ def describe() -> dict[str, Any]:
         "load": os.getloadavg()[0],
         "python": platform.python_version(),
         "gil": sys._is_gil_enabled(),  # noqa: SLF001 - the documented way to ask
-        "versions": {name: version(name) for name in ("pyarrow", "pydantic-core", "aiobotocore")},
+        "versions": {name: version(name) for name in ("pyarrow", "pydantic-core", "regex", "aiobotocore")},
     }
 
 
