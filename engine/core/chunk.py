@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import itertools
+import secrets
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -77,9 +78,8 @@ def parse_chunk(data: bytes, dialect: Dialect, width: int, wanted: Sequence[int]
         aside = [Aside(row, "blank-row", BLANK) for row in range(height if dialect.blank_rows else 0)]
         return Chunk(data, height, len(aside), {place: pa.array([], pa.string()) for place in wanted}, aside)
     bad, text = ([], data) if _is_utf8(data) else _decodable(data)  # Arrow fails on a ragged row that is not
-    table, aside = _read(text, dialect, width, wanted, null_values)
-    rows = table.num_rows + len(aside)
-    columns = {place: _contiguous(table.column(str(place))) for place in wanted}
+    height, columns, aside = _read(text, dialect, width, wanted, null_values)
+    rows = height + len(aside)
     blank = dialect.blank_rows and _blank_perhaps(data)
     index = RowIndex(data, dialect, rows) if blank or bad else None
     if index is not None:
@@ -91,8 +91,13 @@ def parse_chunk(data: bytes, dialect: Dialect, width: int, wanted: Sequence[int]
 
 def _read(
     text: bytes, dialect: Dialect, width: int, wanted: Sequence[int], null_values: Sequence[str]
-) -> tuple[pa.Table, list[Aside]]:
-    """The rows that have ``width`` cells, and those that have not."""
+) -> tuple[int, dict[int, pa.Array], list[Aside]]:
+    """The rows that have ``width`` cells, and those that have not.
+
+    Arrow's parser loses separators and line ends after a NUL, so something else stands in for NULs.
+    """
+    null = _stand_in(text, dialect) if b"\0" in text else "\0"
+    text = text.replace(b"\0", null.encode()) if null != "\0" else text
     ragged: list[Aside] = []
 
     def set_aside(row: pa_csv.InvalidRow) -> str:
@@ -117,12 +122,24 @@ def _read(
             check_utf8=False,
             column_types=dict.fromkeys(names, pa.binary()),
             include_columns=[names[place] for place in wanted],
-            null_values=list(null_values),
+            null_values=[each.replace("\0", null) for each in null_values],
             strings_can_be_null=bool(null_values),
             quoted_strings_can_be_null=True,
         ),
     )
-    return table, ragged
+    columns = {place: _contiguous(table.column(str(place))) for place in wanted}
+    if null != "\0":
+        columns = {place: pc.replace_substring(column, null, "\0") for place, column in columns.items()}
+    return table.num_rows, columns, ragged
+
+
+def _stand_in(text: bytes, dialect: Dialect) -> str:
+    """A text that ``text`` does not have: a control character, or one that nobody can guess."""
+    structure = "\n\r" + dialect.delimiter + dialect.quote
+    for code in range(1, 0x20):
+        if chr(code) not in structure and bytes([code]) not in text:
+            return chr(code)
+    return f"\x01{secrets.token_hex(16)}\x01"
 
 
 def _contiguous(column: pa.ChunkedArray) -> pa.Array:
@@ -171,7 +188,8 @@ def _blank_perhaps(data: bytes) -> bool:
 
 
 def _blank(index: RowIndex, rows: int) -> Iterator[Aside]:
-    return (Aside(ordinal, "blank-row", BLANK) for ordinal in range(rows) if not index.source(ordinal).raw)
+    sources = index.sources(range(rows))
+    return (Aside(ordinal, "blank-row", BLANK) for ordinal, source in enumerate(sources) if not source.raw)
 
 
 def _undecodable(bad: Iterable[int], index: RowIndex) -> Iterator[Aside]:

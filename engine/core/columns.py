@@ -144,13 +144,24 @@ def convert_rest[T](column: pa.Array, common: pa.Array, values: pa.Array, refere
         return Converted(values)
     repaired: list[T | None] = []
     faults: list[Fault] = []
+    known: dict[bytes, T | CellFault] = {}  # what is uncommon mostly is so again and again: n/a, unknown, -
     for row, cell in zip(rows, raw_cells(column.filter(rest)), strict=True):
-        try:
-            repaired.append(reference(cell.decode()))
-        except CellFault as fault:
+        found = known.get(cell)
+        if found is None:
+            found = known[cell] = _outcome(cell, reference)
+        if isinstance(found, CellFault):
+            faults.append(Fault(row, found.code, found.message))
             repaired.append(None)
-            faults.append(Fault(row, fault.code, fault.message))
+        else:
+            repaired.append(found)
     return Converted(pc.replace_with_mask(values, rest, pa.array(repaired, values.type)), faults)
+
+
+def _outcome[T](cell: bytes, reference: Callable[[str], T]) -> T | CellFault:
+    try:
+        return reference(cell.decode())
+    except CellFault as fault:
+        return fault.with_traceback(None)
 
 
 def decode_column(column: pa.Array) -> Converted:

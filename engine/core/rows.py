@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import itertools
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from engine.core.framing import Dialect, lone_returns, records
@@ -43,28 +42,39 @@ class RowIndex:
             if len(lines) != rows and not dialect.blank_rows:
                 places = [place for place, line in enumerate(lines) if line not in (b"\n", b"\r\n")]
             if len(places) == rows:
-                self._lines, self._places = lines, places
-                self._starts: list[int] | None = None  # of the lines, once somebody asks
+                self._data, self._lines, self._places = data, lines, places
                 self._sources: list[Source] | None = None
+                self._found = -1, -1  # the line that an offset was last found in: its start and its place
                 return
         every = list(records(data, dialect))
         ends = [record.start for record in every[1:]] + [len(data)]
         spans = [(record, end) for record, end in zip(every, ends, strict=True) if record.cells or dialect.blank_rows]
-        self._starts, self._places = [record.start for record, _ in spans], range(len(spans))
+        self._starts = [record.start for record, _ in spans]
         self._sources = [Source(record.line, _without_line_end(data[record.start : end])) for record, end in spans]
 
     def source(self, ordinal: int) -> Source:
         """The row's line and text."""
+        (found,) = self.sources((ordinal,))
+        return found
+
+    def sources(self, ordinals: Iterable[int]) -> list[Source]:
+        """The lines and texts of some rows."""
         if self._sources is not None:
-            return self._sources[ordinal]
-        place = self._places[ordinal]
-        return Source(place, self._lines[place].removesuffix(b"\n").removesuffix(b"\r"))
+            return [self._sources[ordinal] for ordinal in ordinals]
+        lines, places = self._lines, [self._places[ordinal] for ordinal in ordinals]
+        return [Source(place, lines[place].removesuffix(b"\n").removesuffix(b"\r")) for place in places]
 
     def ordinal_at(self, offset: int) -> int:
-        """The row that the byte at ``offset`` is part of."""
-        if self._starts is None:
-            self._starts = [0, *itertools.accumulate(map(len, self._lines))]
-        return bisect_right(self._places, bisect_right(self._starts, offset) - 1) - 1
+        """The row that the byte at ``offset`` is part of. To be asked for offsets in order."""
+        if self._sources is not None:
+            return bisect_right(self._starts, offset) - 1
+        start = self._data.rfind(b"\n", 0, offset) + 1
+        last, place = self._found
+        if start != last:  # a line like it that came before has been found before
+            end = self._data.find(b"\n", offset) + 1 or len(self._data)
+            place = self._lines.index(self._data[start:end], place + 1)
+            self._found = start, place
+        return bisect_right(self._places, place) - 1
 
 
 def _without_line_end(raw: bytes) -> bytes:

@@ -168,10 +168,10 @@ class Transform:
             return [placed.rows[ordinal] for ordinal in ordinals]
         chunk = placed.chunk
         index = chunk.index or RowIndex(chunk.data, self._plan.dialect, chunk.rows)
+        file, row, first = self._file, placed.first_row, placed.first_line
         return [
-            SourceRow(self._file, placed.first_row + ordinal, placed.first_line + source.line, source.raw)
-            for ordinal in ordinals
-            for source in [index.source(ordinal)]
+            SourceRow(file, row + ordinal, first + line, raw)
+            for ordinal, (line, raw) in zip(ordinals, index.sources(ordinals), strict=True)
         ]
 
     def _refuse(self, placed: Placed | Replayed, bad: list[_BadCell]) -> None:

@@ -13,7 +13,8 @@ from engine.core.columns import Converted, cast_all, column_bytes, common_cells,
 
 __all__ = ["DecimalKernel", "read_int", "to_float", "to_int"]
 
-_INT_COMMON = r"\A-?[0-9]{1,18}\z"
+_INT_DIGITS = 18  # always fit 64 bits
+_INT_COMMON = rf"\A-?[0-9]{{1,{_INT_DIGITS}}}\z"
 _INT_RARE = r"\A[+-]?0*[0-9]{1,19}\z"
 _FLOAT_COMMON = r"\A[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?\z"
 _MOST_DIGITS = 38
@@ -43,8 +44,17 @@ def _common_ints(column: pa.Array) -> tuple[pa.Array | None, pa.Array]:
         values = cast_all(column, _cast_int)  # which would also take 0x10
         if values is not None:
             return None, values
-    common = pc.match_substring_regex(column, _INT_COMMON)
+    common = _matching_ints(column)
     return common, _cast_int(common_cells(column, common))
+
+
+def _matching_ints(column: pa.Array) -> pa.Array:
+    """Which cells are a sign, perhaps, and up to 18 digits; null where the column is."""
+    plain = pc.and_(pc.ascii_is_decimal(column), pc.less_equal(pc.binary_length(column), _INT_DIGITS))
+    others = pc.fill_null(pc.invert(plain), False)
+    if not others.true_count:
+        return plain
+    return pc.replace_with_mask(plain, others, pc.match_substring_regex(column.filter(others), _INT_COMMON))
 
 
 def to_int(column: pa.Array) -> Converted:

@@ -74,12 +74,8 @@ def to_uuid(column: pa.Array) -> Converted:
 
 def _all_usual(column: pa.Array) -> bool:
     data = column_bytes(column)
-    count = len(data) // 36
-    return (
-        not data.translate(None, _HEX + b"-")
-        and data.count(b"-") == 4 * count
-        and all(data[place::36].count(b"-") == count for place in _HYPHENS)
-    )
+    hyphens = b"-" * (len(data) // 36)
+    return data.translate(None, _HEX) == 4 * hyphens and all(data[place::36] == hyphens for place in _HYPHENS)
 
 
 def _common(column: pa.Array, alike: pa.Array, pattern: str) -> pa.Array:
