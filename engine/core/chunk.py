@@ -22,7 +22,7 @@ from engine.core.rows import RowIndex
 __all__ = ["BLANK", "Aside", "Chunk", "parse_chunk"]
 
 BLANK = "nothing on the line"
-_BLOCK = 32_768  # bytes that are looked at together for some that are not UTF-8
+_BLOCK = 65_536  # bytes that are looked at together for some that are not UTF-8
 
 
 class Aside(NamedTuple):
@@ -77,7 +77,9 @@ def parse_chunk(data: bytes, dialect: Dialect, width: int, wanted: Sequence[int]
         height = count_lines(data)
         aside = [Aside(row, "blank-row", BLANK) for row in range(height if dialect.blank_rows else 0)]
         return Chunk(data, height, len(aside), {place: pa.array([], pa.string()) for place in wanted}, aside)
-    bad, text = ([], data) if _is_utf8(data) else _decodable(data)  # Arrow fails on a ragged row that is not
+    bad, text = (
+        ([], data) if data.isascii() or _is_utf8(data) else _decodable(data)
+    )  # Arrow fails on a ragged row that is not
     height, columns, aside = _read(text, dialect, width, wanted, null_values)
     rows = height + len(aside)
     blank = dialect.blank_rows and _blank_perhaps(data)
@@ -151,9 +153,7 @@ def _as_text(column: pa.Array) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), len(column), column.buffers(), column.null_count, column.offset)
 
 
-def _is_utf8(data: bytes) -> bool:
-    if data.isascii():
-        return True
+def _is_utf8(data: bytes | memoryview) -> bool:
     whole = pa.Array.from_buffers(pa.binary(), 1, [None, pa.py_buffer(pack("=ii", 0, len(data))), pa.py_buffer(data)])
     try:
         whole.cast(pa.string())  # checks without making a string: a quarter of the cost of decode()
@@ -213,20 +213,28 @@ def _undecodable(bad: Iterable[int], index: RowIndex) -> Iterator[Aside]:
 def _decodable(data: bytes) -> tuple[list[int], bytes]:
     """Where ``data`` is not UTF-8, and ``data`` with question marks there."""
     bad: list[int] = []
-    text = bytearray(data)
+    pieces: list[bytes | memoryview] = []
     view = memoryview(data)
-    start = 0
+    start = done = 0
     while start < len(data):
-        # No character goes across a line end. An error of the codec brings a copy of all that it was given.
-        end = data.find(b"\n", start + _BLOCK) + 1 or len(data)
-        while True:
-            try:
-                codecs.utf_8_decode(view[start:end], "strict", True)
-            except UnicodeDecodeError as error:
-                bad.append(start + error.start)
-                text[start + error.start : start + error.end] = b"?" * (error.end - error.start)
-                start += error.end
-            else:
-                break
+        end = data.find(b"\n", start + _BLOCK) + 1 or len(data)  # no character goes across a line end
+        if not _is_utf8(view[start:end]):
+            for first, last in _errors(view[start:end]):
+                bad.append(start + first)
+                pieces += [view[done : start + first], b"?" * (last - first)]
+                done = start + last
         start = end
-    return bad, bytes(text)
+    return bad, b"".join([*pieces, view[done:]])
+
+
+def _errors(block: memoryview) -> Iterator[tuple[int, int]]:
+    """Where bytes that are not UTF-8 begin and end. An error of the codec brings a copy of all that it was given."""
+    start = 0
+    while True:
+        try:
+            codecs.utf_8_decode(block[start:], "strict", True)
+        except UnicodeDecodeError as error:
+            yield start + error.start, start + error.end
+            start += error.end
+        else:
+            return
