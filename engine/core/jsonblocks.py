@@ -87,11 +87,16 @@ def _parse_joined(block: Sequence[bytes]) -> list[Any] | None:
         return None
     if len(values) != 2 * len(block) - 1 or values[1::2] != [_SECRET] * (len(block) - 1):
         return None
-    return None if _holds_large_perhaps(joined.translate(_SHAPE)) else values
+    return None if _holds_large_perhaps(joined.translate(_SHAPE)) and _holds_infinity(values) else values
 
 
 def _openers(cell: bytes) -> int:
     return cell.count(b"[") + cell.count(b"{")
+
+
+def _holds_infinity(values: list[Any]) -> bool:
+    """Whether a number was beyond a double, and so parsed as infinity."""
+    return to_json(values, inf_nan_mode="null") != to_json(values, inf_nan_mode="constants")
 
 
 def _holds_large_perhaps(shape: bytes) -> bool:

@@ -20,6 +20,7 @@ _STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)|([\[{])|([\]}])', re.DOTALL)
 # Integers are kept as written, and no int of Python's is -0: a secret number stands for it between parse and text.
 _MINUS_ZERO = -(secrets.randbelow(9 * 10**17) + 10**17)
 _MINUS_ZERO_TEXT = str(_MINUS_ZERO).encode()
+_MINUS_ZERO_PERHAPS = re.compile(r"-0(?![0-9.eE])")
 _WRITTEN_MINUS_ZERO = re.compile(r'("(?:[^"\\]|\\.)*"?)|(?<![0-9eE])-0(?![0-9.eE])', re.DOTALL)
 
 
@@ -29,12 +30,12 @@ def parse_json(text: str) -> Any:
     Only :func:`compact_json` can turn the value back: it knows what stands for ``-0``.
     """
     depth = deepest = 0
-    for match in _STRUCTURE.finditer(text) if len(text) > 2 * JSON_DEPTH else ():
+    for match in _STRUCTURE.finditer(text) if text.count("[") + text.count("{") > JSON_DEPTH else ():
         depth += 1 if match[1] else -1 if match[2] else 0
         deepest = max(deepest, depth)
     if deepest > JSON_DEPTH:
         raise CellFault(f"JSON nested more than {JSON_DEPTH} deep")
-    if "-0" in text:
+    if "-0" in text and _MINUS_ZERO_PERHAPS.search(text):
         text = _WRITTEN_MINUS_ZERO.sub(lambda match: match[1] or str(_MINUS_ZERO), text)
     try:
         value = from_json(text.encode(), allow_inf_nan=False, cache_strings="none")
