@@ -199,6 +199,7 @@ def test_steps_that_cannot_be_applied(step: Any, cell: str | bytes) -> None:
         ({"type": "string", "const": "p"}, [], ("p", [])),
         ({"type": "int", "const": 7}, [], (7, [])),
         ({"type": "string"}, ["12345"], (None, ["too-long"])),
+        ({"type": "string", "steps": [{"replace": {"pattern": "a", "with": "b" * 101}}]}, ["a"], (None, ["too-long"])),
     ],
 )
 def test_fields(rule: dict[str, Any], cells: list[str | None], outcome: tuple[Any, list[str]]) -> None:

@@ -109,6 +109,9 @@ class CsvReader:
         if not final and len(held) < len(codecs.BOM_UTF8):
             return held
         data = held.removeprefix(codecs.BOM_UTF8)
+        if not isinstance(self._header, bool):
+            self._bind_labels(list(self._header))
+            return data
         found = records(data, self._dialect)
         first = next((record for record in found if record.cells), None)
         following = next(found, None)
@@ -116,9 +119,7 @@ class CsvReader:
             return held
         if first is None:
             return b""
-        labels = self._labels(first.cells)
-        self._width = len(labels)
-        self._wanted = self._bind(labels)
+        self._bind_labels(self._labels(first.cells))
         if self._header is not True:
             return data
         after = following.start if following is not None else len(data)
@@ -126,14 +127,16 @@ class CsvReader:
         return data[after:]
 
     def _labels(self, cells: list[str]) -> list[str]:
-        if self._header is True:
-            try:
-                return [cell.encode("latin-1").decode() for cell in cells]
-            except UnicodeDecodeError:
-                raise HeaderError("the header is not UTF-8") from None
-        if self._header is False:
+        if self._header is not True:
             return [str(number + 1) for number in range(len(cells))]
-        return list(self._header)
+        try:
+            return [cell.encode("latin-1").decode() for cell in cells]
+        except UnicodeDecodeError:
+            raise HeaderError("the header is not UTF-8") from None
+
+    def _bind_labels(self, labels: list[str]) -> None:
+        self._width = len(labels)
+        self._wanted = self._bind(labels)
 
     def _parse(self, data: bytes) -> Chunk:
         """Parses whole lines, less a last record whose quote is still open.

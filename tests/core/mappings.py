@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
@@ -114,20 +116,26 @@ POLICIES = ["reject_row", "null_value", "fail_file"]
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """Any mapping of up to five fields, with a file of up to a dozen rows whose cells are mostly made for it."""
-    labels = ["a", "b", "c", "d é"][: draw(st.integers(1, 4))]
+    width, header = draw(st.integers(1, 4)), draw(st.sampled_from([True, True, True, False, None]))
+    labels = [str(place + 1) if header is False else name for place, name in enumerate(["a", "b", "c", "d é"][:width])]
     of_column: dict[str, list[Cells]] = {label: [] for label in labels}
     fields = [_field(draw, place, labels, of_column) for place in range(draw(st.integers(1, 5)))]
-    null_values = draw(st.sampled_from([[""], ["", "NULL", "-"], []]))
-    blank_rows = draw(st.sampled_from(["skip", "error"]))
+    dialect = {
+        "header": labels if header is None else header,
+        "null_values": draw(st.sampled_from([[""], ["", "NULL", "-"], []])),
+        "blank_rows": draw(st.sampled_from(["skip", "error"])),
+        "delimiter": draw(st.sampled_from([",", ",", ";", "\t"])),
+        "quote": draw(st.sampled_from(['"', '"', "'"])),
+    }
     mapping: dict[str, Any] = {
         "version": 1,
         "id": "any",
-        "csv": {"null_values": null_values, "blank_rows": blank_rows},
+        "csv": dialect,
         "fields": fields,
         "output": {"format": draw(st.sampled_from(["jsonl", "csv", "parquet"]))},
     }
     _policies(draw, mapping)
-    return Case(mapping, _file(draw, labels, of_column))
+    return Case(mapping, _file(draw, dialect, labels, of_column))
 
 
 def _field(draw: st.DrawFn, place: int, labels: list[str], of_column: dict[str, list[Cells]]) -> dict[str, Any]:
@@ -169,29 +177,31 @@ def _policies(draw: st.DrawFn, mapping: dict[str, Any]) -> None:
         mapping["budget"] = draw(budget)
 
 
-def _file(draw: st.DrawFn, labels: list[str], of_column: dict[str, list[Cells]]) -> bytes:
+def _file(draw: st.DrawFn, dialect: dict[str, Any], labels: list[str], of_column: dict[str, list[Cells]]) -> bytes:
     odd = st.one_of(st.text(max_size=5), st.sampled_from(["", "NULL", "-", "x", "9" * 40, '"', "a\r\nb", "\0", "a,b"]))
     columns = [st.one_of(*of_column[label], *of_column[label], odd) for label in labels]
     end = draw(st.sampled_from(["\n", "\r\n"]))
     quoting = draw(st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]))
-    lines = [_line(labels, quoting)]
+    write = partial(_line, quoting=quoting, delimiter=dialect["delimiter"], quotechar=dialect["quote"])
+    lines = [write(labels)] if dialect["header"] is True else []
     for _ in range(draw(st.integers(0, 12))):
         row = [draw(column) for column in columns]
         match draw(st.integers(0, 19)):
-            case 0:
+            case 0 if lines:
                 row.append("more")
-            case 1:
+            case 1 if lines:
                 row = row[:-1] or [""]
-            case 2:
+            case 2 if lines:  # where there is no header, the first row says how many columns there are
                 row = []
         if row and draw(st.integers(0, 19)) == 0:
             row[draw(st.integers(0, len(row) - 1))] += "\udcff"  # becomes a byte that is not UTF-8
-        lines.append(_line(row, quoting))
-    last = draw(st.sampled_from(["", end]))
-    return end.encode().join(lines) + last.encode()
+        lines.append(write(row))
+    last = draw(st.sampled_from(["", end])) if lines or dialect["header"] is not False else ""
+    mark = draw(st.sampled_from([b"", b"", b"", codecs.BOM_UTF8]))
+    return mark + end.encode().join(lines) + last.encode()
 
 
-def _line(row: list[str], quoting: Any) -> bytes:
+def _line(row: list[str], **dialect: Any) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="", quoting=quoting).writerow(row)
+    csv.writer(text, lineterminator="", **dialect).writerow(row)
     return text.getvalue().encode("utf-8", "surrogateescape")

@@ -220,3 +220,10 @@ def test_blank_rows_are_rows_where_the_mapping_says_so() -> None:
         assert passed.counts.rows_written == written
         assert [(each["row"], each["line"]) for each in passed.rejects] == rejected
         assert all([error["code"] for error in each["errors"]] == ["blank-row"] for each in passed.rejects)
+
+
+def test_blank_rows_alone() -> None:
+    """Where the mapping gives the labels, a file of nothing but blank lines has rows, and each is rejected."""
+    rules = {"csv": {"header": ["a"], "blank_rows": "error"}, "fields": [{"name": "a", "type": "string"}]}
+    passed = pass_through(b"\xef\xbb\xbf\n\r\n", rules)
+    assert [(each["row"], each["line"]) for each in passed.rejects] == [(1, 1), (2, 2)]

@@ -115,6 +115,26 @@ def test_raw_text_is_the_row_again(data: bytes) -> None:
             assert parsed == [cells]
 
 
+@pytest.mark.parametrize("cells", [["y" * 12], ["y" * 12, "z" * 12], ["é" * 8, "y" * 30, "12345678"]])
+@pytest.mark.parametrize("odd", ["\0", "yy\0", "\0y\0é", '"\0"', '"y\0,\0\n\0"'])
+def test_nul_hides_nothing(cells: list[str], odd: str) -> None:
+    """A NUL deep in a long chunk is a character like any other: the separator and the line end after it count."""
+    width, usual = len(cells), ",".join(cells) + "\n"
+    rows = 1_000_000 // len(usual.encode())
+    for place in range(width):
+        changed = [*cells[:place], odd, *cells[place + 1 :]]
+        text = usual * rows + ",".join(changed) + "\n" + usual * 3
+        reader = CsvReader(
+            Dialect(), header=cells, bind=lambda labels: range(len(labels)), null_values=[], limits=LIMITS,
+            chunk_bytes=4_000_000,
+        )  # fmt: skip
+        (placed,) = [*reader.feed(text.encode()), *reader.finish()]
+        assert (placed.chunk.rows, list(placed.chunk.aside)) == (rows + 4, [])
+        columns = [placed.chunk.columns[column].slice(rows - 1, 3).to_pylist() for column in range(width)]
+        wanted = [cells, [cell.strip('"') for cell in changed], cells]
+        assert [list(row) for row in zip(*columns, strict=True)] == wanted
+
+
 @pytest.mark.parametrize("cut", range(60))
 def test_every_split(cut: int) -> None:
     """A file with BOM, CRLF, quoted newlines and multi-byte characters reads the same split at any byte."""

@@ -6,8 +6,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,11 +15,9 @@ from typing import Any
 import pytest
 
 from engine.core.limits import Limits
-from engine.core.mapping import validate_mapping
-from engine.core.plan import Plan
-from engine.core.transform import Counts, Transform
 from engine.errors import BudgetExceeded, RowRefused
 from tests.cli.command import engine
+from tests.core.passing import Passed, pass_through
 from tests.integration.planted import CELL_BYTES, CODES, LABELS, MAPPING, Planted, plant
 from tests.oracle import expect, read_jsonl, read_rejects
 
@@ -27,15 +25,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ROWS = 200_000
 ENV = {"ENGINE_LIMITS__CELL_BYTES": str(CELL_BYTES)}
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of the file: its rows and reject records, as JSON Lines."""
-
-    written: bytes
-    rejected: bytes
-    counts: Counts
 
 
 @cache
@@ -51,20 +40,12 @@ def expected_rows() -> list[dict[str, Any]]:
     return expected.rows
 
 
-def run(data: bytes, *, seed: int = 0, chunk_bytes: int = 1_048_576, most: int = 300_000, **changes: Any) -> Outcome:
+def run(data: bytes, *, seed: int = 0, chunk_bytes: int = 1_048_576, most: int = 300_000, **changes: Any) -> Passed:
     """The file through the core, in pieces of random sizes up to ``most``."""
-    plan = Plan.compile(validate_mapping({**MAPPING, **changes}, "test"), Limits(cell_bytes=CELL_BYTES))
-    transform = Transform(plan, file="f.csv", chunk_bytes=chunk_bytes)
     random = Random(seed)
-    outputs = []
-    start = 0
-    while start < len(data):
-        end = start + random.randrange(most) + 1
-        outputs += list(transform.feed(data[start:end]))
-        start = end
-    outputs += list(transform.finish())
-    return Outcome(
-        b"".join(output.data for output in outputs), b"".join(output.rejects for output in outputs), transform.counts
+    cuts = accumulate(random.randrange(most) + 1 for _ in range(3 * len(data) // most))
+    return pass_through(
+        data, {**MAPPING, **changes}, cuts, chunk_bytes=chunk_bytes, limits=Limits(cell_bytes=CELL_BYTES)
     )
 
 

@@ -39,15 +39,22 @@ def evaluate(rule: dict[str, Any], cells: tuple[str | None, ...], cell_bytes: in
 def _source(rule: dict[str, Any], cells: tuple[str | None, ...], cell_bytes: int) -> Cell:
     if rule.get("const") is not None:
         return scalar_text(rule["const"])
-    if any(len(each.encode()) > cell_bytes for each in cells if each is not None):
-        raise Bad("too-long")
+    for each in cells:
+        _check_length(each, cell_bytes)
     steps = list(rule.get("steps", []))
     cell: Cell = cells[0]
     if isinstance(rule.get("from"), list):
         cell = join(cells, steps.pop(0)["join"])
     for step in steps:
         cell = apply(step, cell)
+        if "replace" in step:  # the step that can make any text of a short one
+            _check_length(cell, cell_bytes)
     return cell
+
+
+def _check_length(cell: Cell, most: int) -> None:
+    if isinstance(cell, str) and len(cell.encode()) > most:
+        raise Bad("too-long")
 
 
 def _bound(rule: dict[str, Any], name: str) -> Any:

@@ -23,6 +23,11 @@ def listens(url: str) -> bool:
         return probe.connect_ex((parts.hostname, parts.port)) == 0
 
 
+def connected(url: str) -> socket.socket:
+    parts = urlsplit(url)
+    return socket.create_connection((parts.hostname, parts.port))
+
+
 def test_two_servers_and_nothing_left(tmp_path: Path) -> None:
     """Servers started together get ports of their own, keep their own state, and are gone after their block."""
     with moto_server(tmp_path / "one.log") as one, moto_server(tmp_path / "two.log") as two:
@@ -40,10 +45,12 @@ def test_two_servers_and_nothing_left(tmp_path: Path) -> None:
 
 def test_server_that_was_killed(tmp_path: Path) -> None:
     """Leaving the block is no error when the server is gone already; nothing of it is left, and the next one works."""
-    with moto_server(tmp_path / "log") as server:
-        assert listens(server.endpoint_url)
-        os.killpg(server.pid, signal.SIGKILL)
-    assert not listens(server.endpoint_url)
+    with contextlib.ExitStack() as connections:
+        with moto_server(tmp_path / "log") as server:
+            connection = connections.enter_context(connected(server.endpoint_url))
+            os.killpg(server.pid, signal.SIGKILL)
+        with contextlib.suppress(ConnectionError):
+            assert connection.recv(1) == b""  # comes when the server's process is gone
     with pytest.raises(ProcessLookupError):
         os.kill(server.pid, 0)
     with moto_server(tmp_path / "log") as again:
@@ -59,8 +66,7 @@ def test_server_ends_with_its_owner(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, str(tmp_path / "log")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
-        url = urlsplit(owner.stdout.readline().strip())
-        with socket.create_connection((url.hostname, url.port)) as connection:
+        with connected(owner.stdout.readline().strip()) as connection:
             owner.kill()
             with contextlib.suppress(ConnectionError):
                 assert connection.recv(1) == b""  # comes when the server's process is gone
