@@ -15,8 +15,10 @@ class StoreSettings:
         read_bytes: the most bytes a reader gives at once.
         connect_timeout_s: seconds until a connection must stand.
         read_timeout_s: seconds an established connection may stay silent.
-        min_bytes_per_s: a source slower than this, measured over a piece of ``read_bytes``, counts as dropped.
-        attempts: tries in all for a request; also how often a read may be resumed without a whole piece of progress.
+        min_bytes_per_s: a source slower than this while it is waited for, over ``read_timeout_s`` seconds, counts as
+            dropped; 0: never.
+        attempts: tries in all for a request; also failures after which a read is given up, unless a whole piece of
+            progress, fast enough, came between them.
         part_bytes: size of the first thousand parts of an upload; doubles every further thousand. S3 wants 5 MiB at
             least.
     """

@@ -6,6 +6,7 @@ from enum import Enum, auto
 from typing import Literal
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 from botocore import exceptions as sdk
 
 from engine.errors import (
@@ -24,8 +25,9 @@ __all__ = ["SDK_ERRORS", "Purpose", "error_code", "translated"]
 
 type Purpose = Literal["read", "write", "queue"]
 
-SDK_ERRORS = (sdk.BotoCoreError, sdk.ClientError, aiohttp.ClientError, OSError)
-"""What a call may raise for reasons outside this program (``TimeoutError`` is an ``OSError``)."""
+SDK_ERRORS = (sdk.BotoCoreError, sdk.ClientError, aiohttp.ClientError, HttpProcessingError, OSError)
+"""What a call, or reading a body, may raise for reasons outside this program. ``TimeoutError`` is an ``OSError``;
+garbled chunks of a body are an ``HttpProcessingError``, which is no ``ClientError``."""
 
 
 class _Kind(Enum):
@@ -146,6 +148,7 @@ _BY_TYPE: tuple[tuple[tuple[type[BaseException], ...], _Kind], ...] = (
             sdk.CredentialRetrievalError,
             sdk.MetadataRetrievalError,
             aiohttp.ClientError,
+            HttpProcessingError,
             OSError,
         ),
         _Kind.BUSY,

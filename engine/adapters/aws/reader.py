@@ -4,27 +4,74 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.adapters.aws.failures import SDK_ERRORS, translated
-from engine.errors import SourceChanged, TransientError
+from engine.adapters.settings import StoreSettings
+from engine.errors import FileError, SourceChanged, TransientError
 from engine.ports import ObjectInfo
 
 if TYPE_CHECKING:
     from engine.adapters.aws.s3 import S3Store
 
-__all__ = ["S3Reader"]
+__all__ = ["Pace", "S3Reader"]
 
 _FIRST_BACKOFF_S = 0.1
-_LONGEST_BACKOFF_S = 20.0
+_LONGEST_BACKOFF_S = 20.0  # also the SDK's own
+
+
+class EndedEarly(ConnectionError):
+    """A body ended before its last byte. The name is what the user sees, as an error's code."""
+
+
+class TooSlow(TimeoutError):
+    """A body came slower than ``min_bytes_per_s``. The name is what the user sees, as an error's code."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """Whether a peer keeps up the slowest rate allowed, by the time that was spent waiting for it.
+
+    A window ends well when it has brought the bytes that ``window_s`` seconds owe (or its own time, where that is
+    longer), and the next one begins. A wait longer than what is left of a window is for the caller to cut.
+
+    Attributes:
+        slowest: bytes a second; 0 allows any rate, though no silence longer than a window.
+        window_s: seconds.
+        slow: the window that ended last was cut.
+    """
+
+    slowest: int
+    window_s: float
+    slow: bool = False
+    _waited_s: float = 0.0
+    _received: int = 0
+
+    @property
+    def left_s(self) -> float:
+        """The longest wait, in seconds, that the window in hand still allows; 0 or less: only what is there already."""
+        return self.window_s - self._waited_s
+
+    def add(self, waited_s: float, received: int) -> None:
+        """Counts ``received`` bytes that took ``waited_s`` seconds to come."""
+        self._waited_s += waited_s
+        self._received += received
+        if self._received >= self.slowest * max(self._waited_s, self.window_s):
+            self.restart()
+            self.slow = False
+
+    def restart(self) -> None:
+        """Begins a window: what one connection took or brought does not count for the next one."""
+        self._waited_s, self._received = 0.0, 0
 
 
 class S3Reader:
     """An :class:`~engine.ports.ObjectReader`.
 
     A connection that drops, ends early, falls silent or is slower than the settings allow is replaced by one that goes
-    on at the next byte, of the same object (``If-Match``), after a jittered backoff; ``settings.attempts`` failures
-    within one piece are final.
+    on at the next byte, of the same object (``If-Match``), after a jittered backoff. ``settings.attempts`` failures
+    are final; a whole piece of progress at the rate allowed gives all of them back.
     """
 
     def __init__(self, store: S3Store, version_id: str | None, info: ObjectInfo, body: Any) -> None:
@@ -35,13 +82,19 @@ class S3Reader:
         self._received = 0
         self._chunks: list[bytes] = []  # of the piece in hand
         self._held = 0  # their bytes
+        self._failures = 0
+        self._pace = Pace(store.settings.min_bytes_per_s, store.settings.read_timeout_s)
 
     @classmethod
     async def open(cls, store: S3Store, key: str, version_id: str | None) -> S3Reader:
-        """Raises as :meth:`~engine.ports.ObjectStore.read`."""
+        """Raises as :meth:`~engine.ports.ObjectStore.read`; FileError where the store tells no ETag or no size."""
         version = {"VersionId": version_id} if version_id is not None else {}
-        found = await store.call("get_object", key, "read", **version)
-        info = ObjectInfo(key, found["ContentLength"], found["ETag"].strip('"'), found.get("VersionId"))
+        found = await _answer(store, "get_object", key, **version)
+        try:
+            info = await _info(store, key, version, found)
+        except BaseException:
+            found["Body"].close()
+            raise
         return cls(store, version_id, info, found["Body"])
 
     def close(self) -> None:
@@ -55,18 +108,19 @@ class S3Reader:
         size = min(self._store.settings.read_bytes, self.info.size - self._received + self._held)
         if not size:
             raise StopAsyncIteration
-        failures = 0
         while self._held < size:
             try:
                 await self._fill(size)
             except SDK_ERRORS as error:
                 self._body.close()
-                failures += 1
-                if failures >= self._store.settings.attempts:
+                self._failures += 1
+                if self._failures >= self._store.settings.attempts:
                     raise self._dropped(error) from error
-                longest = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2**failures)
+                longest = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2**self._failures)
                 await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - jitter, not a secret
                 await self._resume()
+        if not self._pace.slow:
+            self._failures = 0
         piece = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
         self._held = 0
@@ -74,33 +128,40 @@ class S3Reader:
 
     async def _fill(self, size: int) -> None:
         """Receives until ``size`` bytes are held. A body that ends before is an error, never an end of file."""
-        settings = self._store.settings
-        slowest_s = settings.read_timeout_s + size / settings.min_bytes_per_s if settings.min_bytes_per_s else None
-        async with asyncio.timeout(slowest_s):
-            while self._held < size:
-                chunk = await self._body.read(size - self._held)
-                if not chunk:
-                    raise ConnectionResetError("the body ended early")
-                self._chunks.append(chunk)
-                self._held += len(chunk)
-                self._received += len(chunk)
+        now = asyncio.get_running_loop().time
+        while self._held < size:
+            began = now()
+            limit = asyncio.timeout(self._pace.left_s)
+            try:
+                async with limit:
+                    chunk = await self._body.read(size - self._held)
+            except TimeoutError as error:
+                if not limit.expired():
+                    raise
+                self._pace.slow = True
+                raise TooSlow from error
+            if not chunk:
+                raise EndedEarly
+            self._chunks.append(chunk)
+            self._held += len(chunk)
+            self._received += len(chunk)
+            self._pace.add(now() - began, len(chunk))
 
     async def _resume(self) -> None:
         version = {"VersionId": self._version_id} if self._version_id is not None else {}
-        found = await self._store.call(
+        found = await _answer(
+            self._store,
             "get_object",
             self.info.key,
-            "read",
             Range=f"bytes={self._received}-",
             IfMatch=f'"{self.info.etag}"',
             **version,
         )
-        self._body = found["Body"]
-        if found["ETag"].strip('"') != self.info.etag:  # a store that ignores If-Match
-            self._body.close()
+        self._body = found["Body"]  # close() frees it, whatever follows
+        self._pace.restart()
+        if found.get("ETag", "").strip('"') != self.info.etag:  # a store that ignores If-Match
             raise SourceChanged(f"{self._place} was replaced while it was read", file=self.info.key)
         if found.get("ContentRange") != f"bytes {self._received}-{self.info.size - 1}/{self.info.size}":
-            self._body.close()
             raise TransientError(f"{self._place} cannot be resumed: the store ignores ranges", file=self.info.key)
 
     @property
@@ -114,3 +175,36 @@ class S3Reader:
             f"then the connection failed {self._store.settings.attempts} times",
             file=self.info.key,
         )
+
+
+async def _answer(store: S3Store, operation: str, key: str, **parameters: Any) -> dict[str, Any]:
+    """One request, with the SDK's retries, that ends in time even when the head of its answer drips in.
+
+    Raises as :meth:`~engine.ports.ObjectStore.read`.
+    """
+    try:
+        async with asyncio.timeout(_longest_answer_s(store.settings)):
+            return await store.call(operation, key, "read", **parameters)
+    except TimeoutError as error:
+        raise translated(error, f"{store.location}/{key}", purpose="read", file=key) from error
+
+
+def _longest_answer_s(settings: StoreSettings) -> float:
+    """What all tries of a request may take, each up to both time-outs, with the longest pauses between them."""
+    one_s = settings.connect_timeout_s + settings.read_timeout_s
+    return settings.attempts * one_s + (settings.attempts - 1) * _LONGEST_BACKOFF_S
+
+
+async def _info(store: S3Store, key: str, version: dict[str, str], found: dict[str, Any]) -> ObjectInfo:
+    """The object that an answer is about. Without an ETag or a size, nothing would tell a part of it from all of it."""
+    place = f"{store.location}/{key}"
+    etag: str = found.get("ETag", "").strip('"')
+    if not etag:
+        raise FileError(f"cannot read {place} safely: the store gives no ETag", file=key)
+    size: int | None = found.get("ContentLength")
+    if size is None:  # a chunked body, or one that lasts until the connection ends
+        head = await _answer(store, "head_object", key, IfMatch=f'"{etag}"', **version)
+        size = head.get("ContentLength")
+    if size is None:
+        raise FileError(f"cannot read {place} safely: the store does not tell its size", file=key)
+    return ObjectInfo(key, size, etag, found.get("VersionId"))
