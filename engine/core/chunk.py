@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 import itertools
+import re
 import secrets
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +25,8 @@ __all__ = ["BLANK", "Aside", "Chunk", "parse_chunk"]
 
 BLANK = "nothing on the line"
 _BLOCK = 65_536  # bytes that are looked at together for some that are not UTF-8
+_NEAR = 128  # bytes that are looked at first after some that are not
+_LINE_END = re.compile(rb"[\r\n]")
 
 
 class Aside(NamedTuple):
@@ -85,7 +89,7 @@ def parse_chunk(data: bytes, dialect: Dialect, width: int, wanted: Sequence[int]
     blank = dialect.blank_rows and _blank_perhaps(data)
     index = RowIndex(data, dialect, rows) if blank or bad else None
     if index is not None:
-        found = itertools.chain(_blank(index, rows) if blank else (), _undecodable(bad, index))
+        found = itertools.chain(_blank(index, rows) if blank else (), _undecodable(bad, data, index))
         aside, columns = _set_aside(found, aside, columns)
     texts = {place: _as_text(column) for place, column in columns.items()}
     return Chunk(data, count_lines(data), rows, texts, aside, index)
@@ -192,14 +196,18 @@ def _blank(index: RowIndex, rows: int) -> Iterator[Aside]:
     return (Aside(ordinal, "blank-row", BLANK) for ordinal, source in enumerate(sources) if not source.raw)
 
 
-def _undecodable(bad: Iterable[int], index: RowIndex) -> Iterator[Aside]:
+def _undecodable(bad: Iterable[int], data: bytes, index: RowIndex) -> Iterator[Aside]:
     """The rows that hold bytes that are not UTF-8, in order, each once; the first such byte of each is named.
 
     Args:
         bad: the offsets of those bytes, in order.
     """
-    last = -1
+    last = end = -1
     for offset in bad:
+        if offset < end:  # on the line of the one before, and so in its row
+            continue
+        found = _LINE_END.search(data, offset)
+        end = found.start() if found else len(data)
         ordinal = index.ordinal_at(offset)
         if ordinal != last:
             last, row = ordinal, index.source(ordinal).raw
@@ -210,31 +218,34 @@ def _undecodable(bad: Iterable[int], index: RowIndex) -> Iterator[Aside]:
                 yield Aside(ordinal, "encoding-error", what)
 
 
-def _decodable(data: bytes) -> tuple[list[int], bytes]:
+def _decodable(data: bytes) -> tuple[Sequence[int], bytes]:
     """Where ``data`` is not UTF-8, and ``data`` with question marks there."""
-    bad: list[int] = []
-    pieces: list[bytes | memoryview] = []
+    bad = array("q")
+    text = bytearray(data)
     view = memoryview(data)
-    start = done = 0
+    start = 0
     while start < len(data):
         end = data.find(b"\n", start + _BLOCK) + 1 or len(data)  # no character goes across a line end
         if not _is_utf8(view[start:end]):
             for first, last in _errors(view[start:end]):
                 bad.append(start + first)
-                pieces += [view[done : start + first], b"?" * (last - first)]
-                done = start + last
+                text[start + first : start + last] = b"?" * (last - first)
         start = end
-    return bad, b"".join([*pieces, view[done:]])
+    return bad, bytes(text)
 
 
 def _errors(block: memoryview) -> Iterator[tuple[int, int]]:
-    """Where bytes that are not UTF-8 begin and end. An error of the codec brings a copy of all that it was given."""
-    start = 0
-    while True:
+    """Where bytes that are not UTF-8 begin and end.
+
+    An error of the codec brings a copy of all that it was given, so it is given little after one: linear in total.
+    """
+    start, size = 0, _NEAR
+    while start < len(block):
+        end = start + size
         try:
-            codecs.utf_8_decode(block[start:], "strict", True)
+            _, used = codecs.utf_8_decode(block[start:end], "strict", end >= len(block))
         except UnicodeDecodeError as error:
             yield start + error.start, start + error.end
-            start += error.end
+            start, size = start + error.end, _NEAR
         else:
-            return
+            start, size = start + used, 2 * size

@@ -20,6 +20,7 @@ __all__ = ["Member", "PathPattern", "Shape", "learn", "path_pattern", "whole_pat
 
 _PLACES = 64  # values of a shape; more, and most columns of such cells have no shape worth having
 _LEVELS = 16
+_ELEMENTS = 64  # of an array, that a shape is learned from
 _INDEX = 16  # elements that a path's pattern skips
 _PATTERN_CHARS = 30_000
 
@@ -97,7 +98,9 @@ def learn(values: Iterable[Any], shape: Shape) -> Shape | None:
     before them; None: too large a one."""
     for value in values:
         shape = _with(shape, value, _LEVELS) or shape
-    return shape if _places(shape) <= _PLACES else None
+        if _places(shape) > _PLACES:
+            return None
+    return shape
 
 
 def whole_pattern(shape: Shape, *, compact: bool) -> str | None:
@@ -144,7 +147,7 @@ def _with(shape: Shape, value: Any, levels: int) -> Shape | None:
     if not isinstance(value, list):
         return shape
     element: Shape | None = shape.element or Shape()
-    for each in value:
+    for each in value[:_ELEMENTS]:
         if element is not None:
             element = _with(element, each, levels - 1)
     return None if element is None else replace(shape, element=element)
@@ -156,6 +159,8 @@ def _with_object(shape: Shape, value: dict[str, Any], levels: int) -> Shape | No
     first = not members
     place = 0  # where the next key may stand
     for key, each in value.items():
+        if len(keys) > _PLACES:
+            break  # too large already: no time is spent on thousands of keys
         if key not in keys:
             if not _PLAIN_KEY.fullmatch(key):
                 return None

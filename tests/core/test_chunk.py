@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.core.chunk import parse_chunk
 from engine.core.framing import Dialect
+from tests.examples import examples
 
 
 @pytest.mark.parametrize("wanted", [(), (0,), (0, 1)])
@@ -33,3 +36,27 @@ def test_blank_rows_beside_no_columns(wanted: tuple[int, ...]) -> None:
     chunk = parse_chunk(b"1,a\n\n2,b\n", Dialect(blank_rows=True), 2, wanted, ())
     assert [(row.ordinal, row.code) for row in chunk.aside] == [(1, "blank-row")]
     assert (chunk.rows, chunk.ordinals(range(chunk.height))) == (3, [0, 2])
+
+
+@given(
+    rows=st.lists(
+        st.lists(st.sampled_from([b"x" * 200, "é".encode(), "€".encode(), b"\xff", b"\xe2\x82", b"\xc3"]), max_size=9),
+        min_size=1,
+        max_size=9,
+    )
+)
+@settings(max_examples=examples(200), deadline=None)
+def test_rows_with_bad_bytes_are_those_that_do_not_decode(rows: list[list[bytes]]) -> None:
+    """However many bad bytes a row has and whatever stands between them, it is set aside for the first of them."""
+    texts = [b"-" + b"".join(row) for row in rows]
+    chunk = parse_chunk(b"".join(text + b"\n" for text in texts), Dialect(), 1, (0,), ())
+    expected: list[tuple[int, str]] = []
+    for ordinal, text in enumerate(texts):
+        try:
+            text.decode()
+        except UnicodeDecodeError as error:
+            what = f"byte 0x{text[error.start]:02x} at offset {error.start} of the row is not UTF-8"
+            expected.append((ordinal, what))
+    assert [(row.ordinal, row.message) for row in chunk.aside] == expected
+    whole = [text.decode() for ordinal, text in enumerate(texts) if ordinal not in dict(expected)]
+    assert chunk.columns[0].to_pylist() == whole

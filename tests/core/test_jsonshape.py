@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -164,6 +165,21 @@ def test_shapes_have_bounds() -> None:
     assert wide is not None
     assert whole_pattern(wide, compact=True) is None
     assert path_pattern(wide, (f"{'k' * 999}39",)) is None
+
+
+def test_no_more_is_learned_than_a_shape_holds() -> None:
+    """Of objects with thousands of keys, in one cell or one after the other, no more than a shape's worth is kept."""
+    seen: list[int] = []
+
+    def cells() -> Iterator[dict[str, int]]:
+        for cell in range(9):
+            seen.append(cell)
+            yield {f"k{cell}_{place}": 1 for place in range(50_000)}
+
+    assert learn(cells(), Shape()) is None
+    assert seen == [0]
+    elements = learn([[{"a": 1}] * 64 + [{"late": 1}]], Shape())
+    assert elements == learn([[{"a": 1}]], Shape())
 
 
 def test_keys_are_taken_literally() -> None:

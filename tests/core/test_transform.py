@@ -148,6 +148,14 @@ def test_header_errors(header: bytes, where: str) -> None:
     assert "the header has 's'" in caught.value.message or "the header has 'S'" in caught.value.message
 
 
+def test_a_header_error_is_no_longer_than_its_reader() -> None:
+    """Of thousands of labels, and of one that never ends, an error names the beginning."""
+    with pytest.raises(HeaderError) as caught:
+        run(b"x" * 100_000 + b"".join(b",c%d" % place for place in range(5_000)) + b"\n", MAPPING)
+    assert len(caught.value.message) < 2_000
+    assert caught.value.message.endswith("and 4,981 more")
+
+
 @pytest.mark.parametrize("data", [b"", b"\n", b"s,i,f,b,t,u,j", b"s,i,f,b,t,u,j\n"])
 def test_files_without_rows(data: bytes) -> None:
     """An empty file and a lone header are valid and give nothing."""
