@@ -17,6 +17,7 @@ __all__ = [
     "AccessDenied",
     "BatchFailed",
     "BudgetExceeded",
+    "CompressionError",
     "ConfigError",
     "ConservationError",
     "DestinationExists",
@@ -155,6 +156,20 @@ class FileError(EngineError):
 
 class HeaderError(FileError):
     code = "header-error"
+
+
+class CompressionError(FileError):
+    """A compressed file is damaged, cut short, followed by something else, or becomes more text than it may.
+
+    Args:
+        offset: the byte of the file, from 0, that the message speaks of.
+    """
+
+    code = "compression-error"
+
+    def __init__(self, message: str, *, offset: int = 0) -> None:
+        super().__init__(message)
+        self.offset = offset
 
 
 class RowRefused(FileError):

@@ -6,8 +6,8 @@ With N workers, M pipelines each, and ``held`` the source text that one pipeline
 
     process  = 1 for threads; 1 + N for processes: the coordinator, and each worker has an interpreter of its own
     worker   = WORKER + CONVERT x held + M x pipeline, and for Parquet 2 x group
-    pipeline = 3 x read_bytes + WAITING x held + 4 x part, and for Parquet group
-    held     = max(chunk, 2 x record) + read_bytes
+    pipeline = 3 x read_bytes + UNPACK + WAITING x held + 4 x part, and for Parquet group
+    held     = max(chunk, 2 x record) + max(read_bytes, step)
 
 ``PROCESS``
     an interpreter with everything imported, the coordinator's own clients, and what the allocator keeps.
@@ -24,6 +24,8 @@ With N workers, M pipelines each, and ``held`` the source text that one pipeline
     columns, and the output on its way into a part.
 ``3 x read_bytes``
     the piece just read, the next one arriving, and the connection's own buffers.
+``UNPACK``
+    a compressed file's window, the decompressor's own buffers and the text that it gives in one ``step``.
 ``4 x part``
     for the data and for the rejects, one part being filled and one on its way. ``part`` is ``part_bytes``, which holds
     for an upload's first thousand parts and doubles with each thousand after it, so that 10,000 are never reached.
@@ -40,16 +42,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.core.decompress import STEP_BYTES
 from engine.core.limits import ROW_GROUP_BYTES
 from engine.pool.build import Executor
 
-__all__ = ["CONVERT", "PROCESS", "WAITING", "WORKER", "MemoryBound", "memory_bound"]
+__all__ = ["CONVERT", "PROCESS", "UNPACK", "WAITING", "WORKER", "MemoryBound", "memory_bound"]
 
 _MIB = 1 << 20
 
 PROCESS = 160 * _MIB  # measured: 128 MiB free-threaded, 117 MiB with the GIL, all imported and two clients open
 WORKER = 48 * _MIB  # measured: 17 MiB for a second session and its S3 client; the rest is stack and allocator
 CONVERT = 24  # measured: 24 bytes a byte between chunks of 1 and 4 MiB of activity data, 15 between 4 and 16 MiB
+UNPACK = 12 * _MIB  # measured: 11 MiB for zstd with the largest window that is read, 8 MiB; 2 MiB for gzip
 WAITING = 4  # by construction: pieces, joined text, columns, output
 
 
@@ -88,8 +92,8 @@ def memory_bound(
     """
 
     def bound(record: int, group: int) -> int:
-        held = max(chunk_bytes, 2 * record) + read_bytes
-        pipeline = 3 * read_bytes + WAITING * held + 4 * part_bytes + group
+        held = max(chunk_bytes, 2 * record) + max(read_bytes, STEP_BYTES)
+        pipeline = 3 * read_bytes + UNPACK + WAITING * held + 4 * part_bytes + group
         worker = WORKER + CONVERT * held + 2 * group + pipelines * pipeline
         processes = 1 + (workers if executor == "processes" else 0)
         return processes * PROCESS + workers * worker

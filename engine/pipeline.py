@@ -1,10 +1,12 @@
-"""One file, streamed: read, frame, map, encode, upload parts. Nothing it writes is visible when it returns."""
+"""One file, streamed: read, unpack, frame, map, encode, upload parts. Nothing it writes is visible when it returns."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from engine.core.decompress import decompressor
 from engine.core.limits import Limits
 from engine.core.plan import cached_plan
 from engine.core.transform import Counts, Transform
@@ -94,20 +96,27 @@ async def run_file(job: FileJob, stores: Stores, on_progress: OnProgress) -> Fil
 async def _stream(job: FileJob, source: ObjectStore, output: _Output, on_progress: OnProgress) -> FileResult:
     plan = cached_plan(job.mapping, job.mapping_sha256, job.limits)
     transform = Transform(plan, file=job.key, replay=job.replay)
+    # Reject files are the engine's own; what a mapping says of its sources does not hold for them.
+    compression = plan.compression if job.replay is None else "none"
+    unpacked = decompressor(job.key, compression, job.limits.expansion_ratio)
     bytes_read = 0
     await output.begin()
     async with source.read(job.key, version_id=job.version_id) as reader:
         async for piece in reader:
             bytes_read += len(piece)
-            for data, rejects in transform.feed(piece):
-                await output.write(data, rejects)
+            for text in unpacked.feed(piece):
+                for data, rejects in transform.feed(text):
+                    await output.write(data, rejects)
+                await asyncio.sleep(0)  # one piece may become many: other files of this loop go on between two steps
             on_progress(FileProgress(job.index, bytes_read, transform.counts))
         info = reader.info
+    if bytes_read != info.size:
+        raise ConservationError(f"read {bytes_read} bytes of an object of {info.size}")
+    for data, rejects in transform.feed(unpacked.finish()):
+        await output.write(data, rejects)
     for data, rejects in transform.finish():
         await output.write(data, rejects)
     counts = transform.counts
-    if bytes_read != info.size:
-        raise ConservationError(f"read {bytes_read} bytes of an object of {info.size}")
     if counts.rows_read != counts.rows_written + counts.rows_rejected:
         raise ConservationError(
             f"{counts.rows_read} rows read, {counts.rows_written} written and {counts.rows_rejected} rejected"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.memory import CONVERT, PROCESS, WAITING, WORKER, memory_bound
+from engine.memory import CONVERT, PROCESS, UNPACK, WAITING, WORKER, memory_bound
 
 MIB = 1 << 20
 
@@ -28,9 +28,11 @@ some = st.integers(1, 64)
 def test_by_hand() -> None:
     """The default sizes on two threads of four pipelines give the sum that the formula's text describes."""
     bound = memory_bound("threads", workers=2, pipelines=4, **DEFAULT)
-    usual = PROCESS + 2 * (WORKER + CONVERT * 2 * MIB + 4 * (3 * MIB + WAITING * 2 * MIB + 4 * 8 * MIB))
+    usual = PROCESS + 2 * (WORKER + CONVERT * 2 * MIB + 4 * (3 * MIB + UNPACK + WAITING * 2 * MIB + 4 * 8 * MIB))
     groups = 2 * (2 + 4) * 16 * MIB
-    longest = PROCESS + 2 * (WORKER + CONVERT * 33 * MIB + 4 * (3 * MIB + WAITING * 33 * MIB + 4 * 8 * MIB)) + groups
+    longest = (
+        PROCESS + 2 * (WORKER + CONVERT * 33 * MIB + 4 * (3 * MIB + UNPACK + WAITING * 33 * MIB + 4 * 8 * MIB)) + groups
+    )
     assert (bound.usual, bound.parquet, bound.longest) == (usual, usual + groups, longest)
     assert bound.usual < 1024 * MIB  # what a small container has
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,17 +12,27 @@ import pytest
 
 from engine.adapters.memory import MemoryStore, MemoryStores
 from engine.core.limits import Limits
-from engine.errors import ConservationError, EngineError, SourceMissing, TransientError
+from engine.core.mapping import Mapping, validate_mapping
+from engine.errors import CompressionError, ConservationError, EngineError, SourceMissing, TransientError
 from engine.pipeline import FileJob, FileProgress, run_file
 from engine.ports import ObjectInfo, ObjectReader
 from tests.batches import DESTINATION, SOURCE, keys, mapping
 
+MAPPING = mapping()
+GZIPPED = validate_mapping({**json.loads(MAPPING.canonical), "csv": {"compression": "gzip"}}, "test")
 
-def job(key: str = "a.csv", replay: tuple[str, ...] | None = None) -> FileJob:
+
+def job(
+    key: str = "a.csv",
+    replay: tuple[str, ...] | None = None,
+    *,
+    mapping: Mapping = MAPPING,
+    limits: Limits = Limits(),  # noqa: B008 # frozen
+) -> FileJob:
     return FileJob(
         batch_id="b1", index=3, source=SOURCE, key=key, version_id=None, size=0, destination=DESTINATION,
-        data_key="out/a.jsonl", rejects_key="rejects/a.jsonl", mapping=mapping().canonical,
-        mapping_sha256=mapping().sha256, limits=Limits(), replay=replay,
+        data_key="out/a.jsonl", rejects_key="rejects/a.jsonl", mapping=mapping.canonical,
+        mapping_sha256=mapping.sha256, limits=limits, replay=replay,
     )  # fmt: skip
 
 
@@ -105,13 +117,82 @@ async def test_a_reject_file_is_replayed() -> None:
     await world.destination.complete(first.rejects)
     records = await world.destination.get("rejects/a.jsonl")
     await world.source.put("a.jsonl", b'{"file":"b.csv","row":7,"line":8,"raw":"7,g"}\n' + records)
-    result = await run_file(job("a.jsonl", ("id", "name")), world.stores, lambda _: None)
+    # What the mapping says of its sources' compression does not hold for the engine's own records.
+    result = await run_file(job("a.jsonl", ("id", "name"), mapping=GZIPPED), world.stores, lambda _: None)
     assert (result.counts.rows_read, result.counts.rows_written, result.labels) == (2, 1, ("id", "name"))
     assert result.rejects is not None
     for upload in (result.data, result.rejects):
         await world.destination.complete(upload)
     assert await world.destination.get("out/a.jsonl") == b'{"id":7,"name":"g"}\n'
     assert await world.destination.get("rejects/a.jsonl") == records
+
+
+async def test_a_compressed_file() -> None:
+    """It becomes what its text becomes; bytes read are those of the file, as the store has them."""
+    world = World()
+    file = gzip.compress(DATA[:12]) + gzip.compress(DATA[12:])
+    for key, told in (("a.csv.gz", MAPPING), ("a.csv", MAPPING), ("a.csv", GZIPPED)):
+        await world.source.put(key, file)
+        seen: list[FileProgress] = []
+        result = await run_file(job(key, mapping=told), world.stores, seen.append)
+        assert (result.bytes_read, result.source.size, seen[-1].bytes_read) == (len(file), len(file), len(file))
+        assert (result.counts.rows_read, result.counts.rows_written, result.counts.rows_rejected) == (3, 2, 1)
+        await world.destination.complete(result.data)
+        assert await world.destination.get("out/a.jsonl") == b'{"id":1,"name":"a"}\n{"id":3,"name":"c"}\n'
+
+
+async def test_a_short_compressed_file() -> None:
+    """Cut short, empty though it should not be, or followed by anything, it fails with the place; nothing is left."""
+    file = gzip.compress(DATA)
+    for data, what in ((file[:-1], "ends at byte"), (b"", "is empty"), (file + b"\0\0", f"begins at byte {len(file)}")):
+        world = World()
+        await world.source.put("a.csv.gz", data)
+        with pytest.raises(CompressionError, match=what) as caught:
+            await run_file(job("a.csv.gz"), world.stores, lambda _: None)
+        assert (caught.value.code, caught.value.batch, caught.value.file) == ("compression-error", "b1", "a.csv.gz")
+        await world.nothing_is_left()
+
+
+async def test_a_body_cut_short_is_the_stores_fault() -> None:
+    """A compressed file of which the store gave less than it has is not called damaged."""
+    world = World()
+    file = gzip.compress(DATA)
+    await world.source.put("a.csv.gz", file[:-3])
+    world.source.claimed = len(file)
+    with pytest.raises(ConservationError, match=f"read {len(file) - 3} bytes of an object of {len(file)}"):
+        await run_file(job("a.csv.gz"), world.stores, lambda _: None)
+    await world.nothing_is_left()
+
+
+async def test_others_go_on_between_the_steps_of_a_large_piece() -> None:
+    """A piece that becomes much text does not keep the loop: others get their turn after every step."""
+    world = World()
+    world.source = Source("source", read_bytes=1 << 20)
+    world.stores._stores[SOURCE] = world.source
+    file = gzip.compress(b"id,name\n" + b"1,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n" * 500_000)
+    assert len(file) < 1 << 20
+    await world.source.put("a.csv.gz", file)
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(other())
+    await run_file(job("a.csv.gz", mapping=MAPPING, limits=Limits(expansion_ratio=1000)), world.stores, lambda _: None)
+    beside.cancel()
+    assert turns >= 17  # MiB of text
+
+
+async def test_the_limits_hold_for_a_bomb() -> None:
+    """The ratio is the job's own."""
+    world = World()
+    await world.source.put("a.csv.gz", gzip.compress(b"id,name\n" + b"1,a\n" * 1_000_000))
+    with pytest.raises(CompressionError, match=r"more than 7 times as many.*limits\.expansion_ratio"):
+        await run_file(job("a.csv.gz", limits=Limits(expansion_ratio=7)), world.stores, lambda _: None)
+    await world.nothing_is_left()
 
 
 async def test_no_rejects_no_reject_object() -> None:

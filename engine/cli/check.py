@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,9 +73,7 @@ def _show(sample: Path, mapping: Mapping, limits: Limits, rows: int, console: Co
     from engine.core.preview import preview
 
     try:
-        with sample.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-        shown = preview(head, mapping, limits, rows)
+        shown = preview(_head(sample, mapping, limits), mapping, limits, rows)
         console.print(f"\n[bold]{escape(str(sample))}[/]", highlight=False, soft_wrap=True)
         for row in shown:
             console.print(
@@ -82,8 +81,10 @@ def _show(sample: Path, mapping: Mapping, limits: Limits, rows: int, console: Co
                 highlight=False,
                 soft_wrap=True,
             )
+            rejected = any(cell.error for cell in row.cells)
             for cell in row.cells if row.error is None else ():
-                result = f"[red]{escape(cell.error)}[/]" if cell.error else escape(_brief(cell.value))
+                value = "" if rejected else escape(_brief(cell.value))
+                result = f"[red]{escape(cell.error)}[/]" if cell.error else value
                 console.print(
                     f"  {escape(cell.field):<20} {escape(_clip(cell.source)):<40} {result}",
                     highlight=False,
@@ -105,11 +106,10 @@ def _totals(sample: Path, mapping: Mapping, limits: Limits, console: Console) ->
 
     transform = Transform(Plan.compile(mapping, limits), file=sample.name)
     decimals = DecimalLint(mapping, limits)
-    with sample.open("rb") as file:
-        while piece := file.read(_PIECE_BYTES):
-            decimals.feed(piece)
-            for _ in transform.feed(piece):
-                pass
+    for text in _texts(sample, mapping, limits):
+        decimals.feed(text)
+        for _ in transform.feed(text):
+            pass
     for _ in transform.finish():
         pass
     for problem in decimals.finish():
@@ -124,10 +124,31 @@ def _totals(sample: Path, mapping: Mapping, limits: Limits, console: Console) ->
         console.print(f"  {times:>9,}  {code}", highlight=False, soft_wrap=True)
 
 
+def _texts(sample: Path, mapping: Mapping, limits: Limits) -> Iterator[bytes]:
+    """A sample's text, piece by piece, unpacked where it is compressed."""
+    from engine.core.decompress import decompressor
+
+    unpacked = decompressor(sample.name, mapping.csv.compression, limits.expansion_ratio)
+    with sample.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            yield from unpacked.feed(piece)
+    yield unpacked.finish()
+
+
+def _head(sample: Path, mapping: Mapping, limits: Limits) -> bytes:
+    head = b""
+    for text in _texts(sample, mapping, limits):
+        head += text
+        if len(head) >= _HEAD_BYTES:
+            break
+    return head[:_HEAD_BYTES]
+
+
 def _brief(value: object) -> str:
     import json
+    from decimal import Decimal
 
-    return _clip(json.dumps(value, ensure_ascii=False))
+    return _clip(str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False, default=float))
 
 
 def _clip(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from engine.cli.common import Common, configure
-from engine.errors import Problem, SourceMissing, UsageError
+from engine.errors import EngineError, Problem, SourceMissing, UsageError
 
 if TYPE_CHECKING:
     from engine.core.inference import Sample
@@ -79,16 +79,24 @@ def _read(paths: tuple[Path, ...], rows: int, limits: Limits) -> list[Sample]:
     for path in paths:
         try:
             dialect = found[0].dialect if found else None
-            found.append(read_sample(_pieces(path), str(path), rows=rows, limits=limits, dialect=dialect))
+            found.append(read_sample(_texts(path, limits), str(path), rows=rows, limits=limits, dialect=dialect))
         except OSError as error:
             raise SourceMissing(f"cannot be read: {error.strerror}", file=str(path)) from None
+        except EngineError as error:
+            error.at(file=str(path))
+            raise
     return found
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
+def _texts(path: Path, limits: Limits) -> Iterator[bytes]:
+    """A sample's text, piece by piece, unpacked where it is compressed."""
+    from engine.core.decompress import decompressor
+
+    unpacked = decompressor(path.name, "infer", limits.expansion_ratio)
     with path.open("rb") as file:
         while piece := file.read(_PIECE_BYTES):
-            yield piece
+            yield from filter(None, unpacked.feed(piece))
+    yield unpacked.finish()
 
 
 def _write(output: Path, text: str) -> None:

@@ -22,13 +22,15 @@ class Limits:
         row_bytes: the longest record, in bytes of source text.
         cell_bytes: the longest cell, in bytes of UTF-8.
         regex_timeout_s: processor time of one pattern on one cell, in seconds; ten times that on a chunk.
+        expansion_ratio: the text of a compressed file, in multiples of the compressed bytes read.
     """
 
     row_bytes: int = 16_777_216
     cell_bytes: int = 8_388_608
     regex_timeout_s: float = 1.0
+    expansion_ratio: int = 200
 
     @classmethod
     def of(cls, settings: LimitsSettings) -> Limits:
         """The bounds that the configuration sets."""
-        return cls(settings.row_bytes, settings.cell_bytes, settings.regex_timeout_s)
+        return cls(settings.row_bytes, settings.cell_bytes, settings.regex_timeout_s, settings.expansion_ratio)

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from engine.core.decompress import SourceCompression
 from engine.core.fieldtypes import TYPE_SCHEMA, FieldType, parse_type
 from engine.core.framing import Dialect
 from engine.core.steps import Pattern, Step, Text
@@ -60,13 +61,14 @@ class CsvDialect(_Model):
     """How the file is written.
 
     ``header`` true takes the labels from the first record, false labels the columns ``"1"``, ``"2"``, ...; a list gives
-    the labels of a file that has none.
+    the labels of a file that has none. ``compression`` infer goes by a file's suffix, then by its first bytes.
     """
 
     delimiter: Annotated[str, StringConstraints(pattern=r"^[\t\x20-\x7e]$")] = ","
     quote: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]$")] = '"'
     header: bool | Annotated[list[str], Field(min_length=1)] = True
     encoding: Annotated[str, AfterValidator(_utf8)] = "utf-8"
+    compression: SourceCompression = "infer"
     null_values: list[str] = [""]
     blank_rows: Literal["skip", "error"] = "skip"
 
@@ -210,6 +212,8 @@ def load_mapping(text: bytes, name: str) -> Mapping:
         document = tomllib.loads(text.decode()) if name.endswith(".toml") else json.loads(text)
     except ValueError as error:  # JSONDecodeError, TOMLDecodeError and UnicodeDecodeError alike
         raise MappingError(f"not {'TOML' if name.endswith('.toml') else 'JSON'}: {error}", file=name) from None
+    except RecursionError:
+        raise MappingError("nested too deeply for a mapping", file=name) from None
     return validate_mapping(document, name)
 
 

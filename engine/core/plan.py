@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.core.decompress import SourceCompression
 from engine.core.encoders import OutputFormat, output_format
 from engine.core.field import FieldPlan, compile_field
 from engine.core.framing import Dialect
@@ -17,6 +18,9 @@ from engine.errors import HeaderError, nearest
 
 __all__ = ["Plan", "cached_plan"]
 
+_LISTED = 20  # labels of a header that an error names
+_LABEL = 60  # characters of each
+_COMPARED = 1000  # labels among which the nearest to a missing one is looked for
 _KEPT = 64  # plans a thread keeps; a plan is a few kilobytes
 
 
@@ -26,6 +30,7 @@ class Plan:
     compiled patterns must not be shared at all."""
 
     fields: tuple[FieldPlan, ...]
+    compression: SourceCompression
     dialect: Dialect
     header: bool | tuple[str, ...]
     null_values: tuple[str, ...]
@@ -38,6 +43,7 @@ class Plan:
     def compile(cls, mapping: Mapping, limits: Limits) -> Plan:
         return cls(
             fields=tuple(compile_field(rule, mapping.on_error, limits) for rule in mapping.fields),
+            compression=mapping.csv.compression,
             dialect=mapping.csv.dialect,
             header=mapping.csv.header if isinstance(mapping.csv.header, bool) else tuple(mapping.csv.header),
             null_values=tuple(mapping.csv.null_values),
@@ -64,12 +70,19 @@ class Plan:
         for label in wanted:
             times = labels.count(label)
             if times == 0:
-                faults.append(f"no column {label!r}{nearest(label, labels)}")
+                faults.append(f"no column {label!r}{nearest(label, labels[:_COMPARED])}")
             elif times > 1:
                 faults.append(f"{times} columns {label!r}")
         if faults:
-            raise HeaderError(f"{', '.join(faults)}; the header has {', '.join(map(repr, labels))}")
+            raise HeaderError(f"{', '.join(faults)}; the header has {_listed(labels)}")
         return {label: labels.index(label) for label in wanted}
+
+
+def _listed(labels: Sequence[str]) -> str:
+    """A header's labels as an error names them: the first, and not all of a long one."""
+    named = [repr(label if len(label) <= _LABEL else label[: _LABEL - 1] + "…") for label in labels[:_LISTED]]
+    more = f" and {len(labels) - _LISTED:,} more" if len(labels) > _LISTED else ""
+    return ", ".join(named) + more
 
 
 class _Cache(threading.local):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from engine.core.examples import convert_few, testable
@@ -18,7 +19,8 @@ __all__ = ["PreviewCell", "PreviewRow", "preview"]
 
 @dataclass(frozen=True, slots=True)
 class PreviewCell:
-    """A field of a row: the text of its columns, and what it became or why it was refused."""
+    """A field of a row: the text of its columns, and what it became (numbers with all their digits) or why it was
+    refused; no value where another field had the row rejected."""
 
     field: str
     source: str
@@ -51,7 +53,9 @@ def preview(head: bytes, mapping: Mapping, limits: Limits, rows: int) -> list[Pr
     end = next((record.start for record in found if wanted and record.start > wanted[-1].start), len(head))
     plan = Plan.compile(testable(mapping), limits)
     outputs = convert_few(plan, head.removeprefix(b"\xef\xbb\xbf")[:end], "sample")
-    written = iter([json.loads(line) for line in b"".join(output.data for output in outputs).splitlines()])
+    written = iter(
+        [json.loads(line, parse_float=Decimal) for line in b"".join(output.data for output in outputs).splitlines()]
+    )
     rejects = {
         record["row"]: record["errors"]
         for record in map(json.loads, b"".join(output.rejects for output in outputs).splitlines())

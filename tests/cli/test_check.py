@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 from tests.cli.command import engine, write_mapping
@@ -54,3 +55,18 @@ def test_a_decimal_narrower_than_the_sample_is_a_warning(tmp_path: Path) -> None
     assert done.returncode == 0
     warning = "warning fields[1].type: decimal(4,2) is too narrow for 1 cell (as 1234.125); decimal(7,3) holds them"
     assert warning in done.stdout
+
+
+def test_a_compressed_sample(tmp_path: Path) -> None:
+    """A compressed sample is shown as its text is; one that is cut short is a line with the byte where it ends."""
+    write_mapping(tmp_path)
+    file = gzip.compress(b"id,name\n1,Ada\nx,Bob\n3,Cy\n")
+    (tmp_path / "a.csv.gz").write_bytes(file)
+    done = engine("check", "people.json", "a.csv.gz", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Ada" in done.stdout
+    assert "3 rows: 1 rejected (33.33%)" in done.stdout
+    (tmp_path / "a.csv.gz").write_bytes(file[:-1])
+    done = engine("check", "people.json", "a.csv.gz", cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"failed a.csv.gz: compression-error: ends at byte {len(file) - 1}" in done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import tomllib
 from pathlib import Path
@@ -82,6 +83,21 @@ def test_refusals_are_one_line(tmp_path: Path, arguments: list[str], status: int
     assert done.returncode == status
     assert what in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_compressed_sample(tmp_path: Path) -> None:
+    """A compressed sample gets the mapping that its text gets; a damaged one is a line with its name and the byte."""
+    (tmp_path / "people.csv").write_text(PEOPLE)
+    file = gzip.compress(PEOPLE.encode())
+    (tmp_path / "people.csv.gz").write_bytes(file)
+    plain, packed = (engine("infer", name, cwd=tmp_path) for name in ("people.csv", "people.csv.gz"))
+    assert packed.returncode == 0, packed.stderr
+    assert packed.stdout == plain.stdout
+    (tmp_path / "people.csv.gz").write_bytes(file[:40])
+    broken = engine("infer", "people.csv.gz", cwd=tmp_path)
+    assert broken.returncode == 1
+    assert "people.csv.gz: ends at byte 40" in broken.stderr
+    assert broken.stderr.count("\n") == 1
 
 
 FLIGHTS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import signal
 import socket
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from tests.cli.command import engine, started, write_mapping
@@ -68,6 +70,42 @@ def test_flags_choose_where_how_and_what_to_report(folder: Path, executor: str) 
     }
     assert (folder / "r.json").read_bytes() == (folder / "out/b-1/manifest.json").read_bytes()
     assert (folder / "out/b-1/data/good.jsonl").read_text() == '{"id":1,"name":"Ann"}\n{"id":2,"name":"Bob"}\n'
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+def test_compressed_files_give_what_plain_ones_give(folder: Path, executor: str) -> None:
+    """gzip and zstd, by suffix and by first bytes, of one part and of several, on every executor."""
+    codec = pa.Codec("zstd")
+    (folder / "packed").mkdir()
+    for name, data in {
+        "gzip.csv.gz": gzip.compress(MIXED.encode()),
+        "members.csv.GZ": gzip.compress(MIXED[:20].encode()) + gzip.compress(MIXED[20:].encode()),
+        "zstd.csv.zst": codec.compress(MIXED.encode(), asbytes=True),
+        "untold.csv": codec.compress(MIXED[:9].encode(), asbytes=True)
+        + codec.compress(MIXED[9:].encode(), asbytes=True),
+    }.items():
+        (folder / "packed" / name).write_bytes(data)
+    done = engine("run", "people.json", "packed", "-o", "out", "--workers", "2", "--executor", executor, cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    for name in ("gzip", "members", "zstd", "untold"):
+        text = (folder / f"out/data/{name}.jsonl").read_text()
+        assert text == '{"id":1,"name":"Ann"}\n{"id":3,"name":"two\\nlines"}\n'
+        assert json.loads((folder / f"out/rejects/{name}.jsonl").read_text())["raw"] == "x,Bob"
+    files = json.loads((folder / "out/manifest.json").read_text())["files"]
+    assert {file["source"]: file["bytes_read"] for file in files} == {
+        path.name: path.stat().st_size for path in (folder / "packed").iterdir()
+    }
+
+
+def test_a_damaged_compressed_file_is_one_line(folder: Path) -> None:
+    """A truncated file fails the batch with its name, the code and the byte; nothing is written."""
+    file = gzip.compress(GOOD.encode())[:-4]
+    (folder / "in/cut.csv.gz").write_bytes(file)
+    done = engine("run", "people.json", "in", "-o", "out", cwd=folder)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert f"cut.csv.gz: compression-error: ends at byte {len(file)}" in done.stderr
+    assert not (folder / "out/data").exists()
 
 
 def test_an_output_that_exists_is_left_alone_unless_told_otherwise(folder: Path) -> None:

@@ -28,7 +28,7 @@ def test_defaults() -> None:
     """What a mapping leaves out has the contract's defaults, and a field is read from the column of its name."""
     mapping = validate_mapping(SMALL, "m.json")
     assert (mapping.csv.delimiter, mapping.csv.quote, mapping.csv.header) == (",", '"', True)
-    assert mapping.csv.null_values == [""]
+    assert (mapping.csv.null_values, mapping.csv.compression) == ([""], "infer")
     assert mapping.output.format == "jsonl"
     assert (mapping.fields[0].labels, mapping.fields[0].required) == (("a",), False)
 
@@ -47,6 +47,14 @@ def test_json_and_toml_are_the_same_mapping() -> None:
     assert from_toml.canonical == from_json.canonical
     assert from_toml.sha256 == from_json.sha256
     assert validate_mapping({**SMALL, "id": "n"}, "n").sha256 != from_json.sha256
+
+
+def test_compression_is_one_of_four() -> None:
+    """A compression that is not read is refused with those that are."""
+    assert validate_mapping({**SMALL, "csv": {"compression": "zstd"}}, "m.json").csv.compression == "zstd"
+    (problem,) = problems({**SMALL, "csv": {"compression": "bzip2"}})
+    assert problem.startswith("csv.compression: ")
+    assert all(kind in problem for kind in ("infer", "none", "gzip", "zstd"))
 
 
 def test_the_canonical_form_is_the_mapping_again() -> None:
@@ -100,7 +108,16 @@ def test_refused(change: dict[str, Any], what: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "name"), [(b"{", "m.json"), (b"a = ", "m.toml"), (b"\xff", "m.json"), (b"\xff", "m.toml")]
+    ("text", "name"),
+    [
+        (b"{", "m.json"),
+        (b"a = ", "m.toml"),
+        (b"\xff", "m.json"),
+        (b"\xff", "m.toml"),
+        (b"[" * 100_000, "m.json"),
+        (b"a = " + b"[" * 100_000, "m.toml"),
+    ],
+    ids=["json", "toml", "json-utf8", "toml-utf8", "json-deep", "toml-deep"],
 )
 def test_text_that_is_no_document(text: bytes, name: str) -> None:
     """Text that is neither JSON nor TOML is refused with the file's name."""
