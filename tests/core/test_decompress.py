@@ -244,7 +244,7 @@ def test_the_ratio_holds_beyond_a_mebibyte(kind: SourceCompression) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("more", [-1, 0, 1, 2, STEP_BYTES])
 def test_parts_that_end_about_a_step(kind: SourceCompression, more: int) -> None:
-    """A member or frame that ends just before, at or after a step's end is read once, and the next one from its start."""
+    """A member or frame that ends just before, at or after a step is read once, and the next one from its start."""
     text = (b"0123456" * STEP_BYTES)[: STEP_BYTES + more]
     found = list(islice(steps([packed(kind, text, text, b"end")], kind), 100))
     assert b"".join(found) == text + text + b"end"
