@@ -6,7 +6,7 @@ import os
 
 __all__ = ["examples"]
 
-_SHARE = float(os.environ.get("ENGINE_TEST_EXAMPLES", "0.2"))
+_SHARE = float(os.environ.get("ENGINE_TEST_EXAMPLES", "0.1"))
 
 
 def examples(most: int) -> int:
