@@ -54,7 +54,9 @@ def check(mapping: Path, /, *samples: Path, rows: int = 5, common: Common | None
         console.print(f"[red]failed[/] tests[{failure.place}]: {failure.what}", highlight=False, soft_wrap=True)
     passed = len(loaded.tests) - len(failures)
     console.print(
-        f"{mapping}: {len(loaded.fields)} fields, {passed} of {len(loaded.tests)} tests passed", highlight=False
+        f"{mapping}: {len(loaded.fields)} fields, {passed} of {len(loaded.tests)} tests passed",
+        highlight=False,
+        soft_wrap=True,
     )
     unread = [not _show(sample, loaded, limits, rows, console) for sample in samples]
     return 1 if failures or any(unread) else 0
