@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from engine.core.chunk import Aside, Chunk, parse_chunk
 from engine.core.framing import Dialect, count_lines, exact_end, parity_end, records
+from engine.core.held import Held
 from engine.core.limits import Limits
 from engine.errors import FileError, HeaderError
 
@@ -50,10 +51,7 @@ class CsvReader:
         self._bind = bind
         self._null_values = null_values
         self._limits = limits
-        self._chunk_bytes = chunk_bytes
-        self._pieces: list[bytes] = []
-        self._held = 0  # bytes in _pieces
-        self._enough = chunk_bytes  # do not look again before so many bytes are held
+        self._held = Held(chunk_bytes)
         self._row = 1
         self._line = 1
         self._width: int | None = None  # cells a record must have; None before the header was read
@@ -66,9 +64,7 @@ class CsvReader:
             HeaderError: from ``bind``.
             FileError: a record is longer than ``limits.row_bytes``.
         """
-        self._pieces.append(data)
-        self._held += len(data)
-        if self._held >= self._enough:
+        if self._held.add(data):
             yield from self._drain(final=False)
 
     def finish(self) -> Iterator[Placed]:
@@ -76,7 +72,7 @@ class CsvReader:
         yield from self._drain(final=True)
 
     def _drain(self, *, final: bool) -> Iterator[Placed]:
-        data = b"".join(self._pieces)
+        data = self._held.take()
         if self._width is None:
             data = self._start(data, final=final)
         if self._width is not None:
@@ -100,9 +96,7 @@ class CsvReader:
                 f"the record at line {self._line} is longer than limits.row_bytes ({self._limits.row_bytes} bytes);"
                 " is a quote left open?"
             )
-        self._pieces = [data] if data else []
-        self._held = len(data)
-        self._enough = max(self._chunk_bytes, 2 * len(data))  # each look at a long record doubles: linear in total
+        self._held.keep(data)
 
     def _start(self, held: bytes, *, final: bool) -> bytes:
         """Reads the header, once it is whole; returns the bytes after it, or all of ``held`` when it is not."""

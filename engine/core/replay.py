@@ -12,6 +12,7 @@ from pydantic_core import from_json
 
 from engine.core.chunk import BLANK, Aside, Chunk, parse_chunk
 from engine.core.framing import Dialect, records
+from engine.core.held import Held
 from engine.core.limits import Limits
 from engine.core.reader import CHUNK_BYTES, UNCLOSED, CsvReader
 from engine.core.rows import SourceRow
@@ -58,11 +59,8 @@ class RejectsReader:
         self._bind = bind
         self._null_values = null_values
         self._longest = _RECORD_ROWS * limits.row_bytes
-        self._chunk_bytes = chunk_bytes
-        self._pieces: list[bytes] = []
-        self._held = 0  # bytes in _pieces
-        self._enough = chunk_bytes  # do not look again before so many bytes are held
-        self._line = 1  # of the reject file, where _pieces begin
+        self._held = Held(chunk_bytes)
+        self._line = 1  # of the reject file, where what is held begins
         self._wanted: Sequence[int] | None = None
 
     def feed(self, data: bytes) -> Iterator[Replayed]:
@@ -72,9 +70,7 @@ class RejectsReader:
             HeaderError: from ``bind``.
             FileError: a line is no reject record, or is far longer than ``limits.row_bytes`` allows.
         """
-        self._pieces.append(data)
-        self._held += len(data)
-        if self._held >= self._enough:
+        if self._held.add(data):
             yield from self._drain(final=False)
 
     def finish(self) -> Iterator[Replayed]:
@@ -82,7 +78,7 @@ class RejectsReader:
         yield from self._drain(final=True)
 
     def _drain(self, *, final: bool) -> Iterator[Replayed]:
-        data = b"".join(self._pieces)
+        data = self._held.take()
         end = len(data) if final else data.rfind(b"\n") + 1
         lines = data[:end].removesuffix(b"\n").split(b"\n")
         rows = [_row(line, place) for place, line in enumerate(lines, self._line) if line.strip()]
@@ -96,9 +92,7 @@ class RejectsReader:
             raise FileError(
                 f"line {self._line} is longer than any reject record under limits.row_bytes ({self._longest} bytes)"
             )
-        self._pieces = [data] if data else []
-        self._held = len(data)
-        self._enough = max(self._chunk_bytes, 2 * len(data))  # each look at a long record doubles: linear in total
+        self._held.keep(data)
 
     def _parse(self, rows: Sequence[SourceRow]) -> Chunk:
         if self._wanted is None:

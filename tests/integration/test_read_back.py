@@ -92,7 +92,7 @@ def wanted(expected: Expected, format_: str) -> list[list[str | None]]:
 def test_reads_the_oracles_values(reader: str, output: str, outputs: dict[str, Path], expected: Expected) -> None:
     """Every cell of every row, nulls and extremes, as its type."""
     format_ = output.partition(".")[0]
-    _same(read(reader, outputs[output], kinds_in(format_)), wanted(expected, format_))
+    assert_same(read(reader, outputs[output], kinds_in(format_)), wanted(expected, format_))
 
 
 def test_duckdb_finds_the_formats_equal(outputs: dict[str, Path]) -> None:
@@ -101,8 +101,8 @@ def test_duckdb_finds_the_formats_equal(outputs: dict[str, Path]) -> None:
     jsonl, text, parquet = (
         read("duckdb", outputs[format_], kinds_in(format_)) for format_ in ("jsonl", "csv", "parquet")
     )
-    _same([_without_empty(row) for row in parquet], [_without_empty(row) for row in text])
-    _same([_as_json_tells(row) for row in parquet], jsonl)
+    assert_same([_without_empty(row) for row in parquet], [_without_empty(row) for row in text])
+    assert_same([_as_json_tells(row) for row in parquet], jsonl)
 
 
 def _without_empty(row: list[str | None]) -> list[str | None]:
@@ -127,12 +127,12 @@ def test_arrow_reads_parquet(output: str, outputs: dict[str, Path], expected: Ex
     assert file.metadata.metadata[b"engine.mapping_id"] == b"read-back"
     assert file.metadata.row_group(0).column(0).compression == (output.partition(".")[2] or "snappy").upper()
     found = [[_typed(value) for value in row.values()] for row in file.read().to_pylist()]
-    _same(found, [[_typed(value) for value in row.values()] for row in expected.values])
+    assert_same(found, [[_typed(value) for value in row.values()] for row in expected.values])
 
 
 def test_the_standard_library_reads_text(outputs: dict[str, Path], expected: Expected) -> None:
     """``json`` and ``csv`` give back the oracle's values to the last digit of a decimal, and its texts."""
-    _same(read_jsonl(outputs["jsonl"].read_bytes()), expected.rows)
+    assert_same(read_jsonl(outputs["jsonl"].read_bytes()), expected.rows)
     with outputs["csv"].open(newline="", encoding="utf-8") as file:
         limit = csv.field_size_limit(1 << 30)
         try:
@@ -158,7 +158,7 @@ def _typed(value: Any) -> tuple[str, str | None]:
     return type(value).__name__, str(value)
 
 
-def _same(found: list[Any], expected: list[Any]) -> None:
+def assert_same(found: list[Any], expected: list[Any]) -> None:
     """Equal, told by row: cells may be a megabyte long."""
     assert len(found) == len(expected)
     for place, (one, other) in enumerate(zip(found, expected, strict=True)):

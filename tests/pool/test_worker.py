@@ -177,6 +177,7 @@ async def test_discard_of_what_cannot_be_aborted_still_ends(tmp_path: Path) -> N
         upload = PendingUpload("a", "id", ())
         worker.discard(5, job, FileResult(0, ObjectInfo("a", 0, ""), 0, Counts(), upload, upload))
         await recorder.until("done", 5)
+        assert not worker._discards
 
 
 def fail_twice() -> None:

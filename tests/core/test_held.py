@@ -1,0 +1,18 @@
+"""Pieces are gathered until a look is worth it, and looks at what does not end become rarer."""
+
+from __future__ import annotations
+
+from engine.core.held import Held
+
+
+def test_a_look_is_due_with_each_doubling() -> None:
+    """Below a chunk there is none; what is kept after one is due again at twice its size, and nothing is lost."""
+    held = Held(4)
+    assert [held.add(b"ab"), held.add(b"c"), held.add(b"de")] == [False, False, True]
+    assert held.take() == b"abcde"
+    held.keep(held.take())
+    assert [held.add(b"1234"), held.add(b"5")] == [False, True]
+    assert held.take() == b"abcde12345"
+    held.keep(b"")
+    assert held.take() == b""
+    assert [held.add(b"xyz"), held.add(b"w")] == [False, True]
