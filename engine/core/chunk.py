@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from engine.core.columns import mask_of
-from engine.core.framing import Dialect, count_lines
+from engine.core.dialect import Dialect
+from engine.core.framing import count_lines
 from engine.core.rows import RowIndex
 
 __all__ = ["BLANK", "Aside", "Chunk", "parse_chunk"]
@@ -141,7 +142,7 @@ def _read(
 
 def _stand_in(text: bytes, dialect: Dialect) -> str:
     """A text that ``text`` does not have: a control character, or one that nobody can guess."""
-    structure = "\n\r" + dialect.delimiter + dialect.quote
+    structure = "\n\r" + dialect.delimiter + (dialect.quote or "")
     for code in range(1, 0x20):
         if chr(code) not in structure and bytes([code]) not in text:
             return chr(code)

@@ -9,37 +9,20 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.core.columns import octets
+from engine.core.dialect import Dialect
 
-__all__ = ["Dialect", "Record", "count_lines", "exact_end", "lone_returns", "parity_end", "records"]
+__all__ = ["Record", "count_lines", "exact_end", "lone_returns", "parity_end", "records"]
 
 _LINE_FEED = pa.scalar(10, pa.uint8())
 _RETURN = pa.scalar(13, pa.uint8())
 
 csv.field_size_limit(2**31 - 1)  # process-wide, once, at import; the engine's own limits bound cells
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """How a file is written.
-
-    Attributes:
-        blank_rows: whether lines with nothing on them are rows; bad ones then.
-    """
-
-    delimiter: str = ","
-    quote: str = '"'
-    blank_rows: bool = False
-
-    @property
-    def quote_byte(self) -> bytes:
-        return self.quote.encode()
 
 
 class Record(NamedTuple):
@@ -57,7 +40,7 @@ def parity_end(data: bytes, dialect: Dialect) -> int:
     Exact for RFC 4180 text. Text with bare quotes (``5" pipe``) can deceive it, never past the end of ``data``.
     """
     end = data.rfind(b"\n") + 1
-    quote = dialect.quote_byte
+    quote = (dialect.quote or "").encode()
     if end and data.count(quote, 0, end) % 2:
         end = data.rfind(b"\n", 0, data.rfind(quote, 0, end)) + 1
     return end

@@ -19,8 +19,8 @@ from pydantic import (
 )
 
 from engine.core.decompress import SourceCompression
+from engine.core.dialect import Dialect
 from engine.core.fieldtypes import TYPE_SCHEMA, FieldType, parse_type
-from engine.core.framing import Dialect
 from engine.core.steps import Pattern, Step, Text
 from engine.core.timeformats import check_format, check_timezone
 from engine.documents import validate
@@ -40,6 +40,8 @@ __all__ = [
 
 type OnError = Literal["reject_row", "null_value", "fail_file"]
 type Scalar = str | int | float | bool
+# What structures a file: ASCII, as its bytes are looked at one by one, but no line end, and not NUL.
+type _Character = Annotated[str, StringConstraints(pattern=r"^[\x01-\x09\x0b\x0c\x0e-\x7f]$")]
 
 
 def _utf8(encoding: str) -> str:
@@ -61,27 +63,45 @@ class CsvDialect(_Model):
     """How the file is written.
 
     ``header`` true takes the labels from the first record, false labels the columns ``"1"``, ``"2"``, ...; a list gives
-    the labels of a file that has none. ``compression`` infer goes by a file's suffix, then by its first bytes.
+    the labels of a file that has none. ``compression`` infer goes by a file's suffix, then by its first bytes. An
+    ``escape`` that is the quote itself says that quotes are doubled, as they always may be.
     """
 
-    delimiter: Annotated[str, StringConstraints(pattern=r"^[\t\x20-\x7e]$")] = ","
-    quote: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]$")] = '"'
+    delimiter: _Character = ","
+    quote: _Character | None = '"'
+    escape: _Character | None = None
     header: bool | Annotated[list[str], Field(min_length=1)] = True
     encoding: Annotated[str, AfterValidator(_utf8)] = "utf-8"
     compression: SourceCompression = "infer"
+    skip_lines: Annotated[int, Field(ge=0)] = 0
+    trim: bool = False
     null_values: list[str] = [""]
+    extra_cells: Literal["error", "ignore"] = "error"
+    missing_cells: Literal["error", "null"] = "error"
     blank_rows: Literal["skip", "error"] = "skip"
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
         if self.delimiter == self.quote:
             raise ValueError("delimiter and quote must differ")
+        if self.escape == self.delimiter:
+            raise ValueError("delimiter and escape must differ")
         return self
 
     @property
     def dialect(self) -> Dialect:
         """The same as the core reads it."""
-        return Dialect(self.delimiter, self.quote, blank_rows=self.blank_rows == "error")
+        return Dialect(
+            self.delimiter,
+            self.quote,
+            escape=self.escape if self.escape != self.quote else None,
+            encoding=self.encoding,
+            skip_lines=self.skip_lines,
+            trim=self.trim,
+            extra_cells=self.extra_cells == "ignore",
+            missing_cells=self.missing_cells == "null",
+            blank_rows=self.blank_rows == "error",
+        )
 
 
 class FieldRule(_Model):

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.core.decompress import SourceCompression
+from engine.core.dialect import Dialect
 from engine.core.encoders import OutputFormat, output_format
 from engine.core.field import FieldPlan, compile_field
-from engine.core.framing import Dialect
 from engine.core.limits import Limits
 from engine.core.mapping import Budget, Mapping, OnError, validate_mapping
 from engine.errors import HeaderError, nearest

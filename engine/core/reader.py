@@ -7,7 +7,8 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.core.chunk import Aside, Chunk, parse_chunk
-from engine.core.framing import Dialect, count_lines, exact_end, parity_end, records
+from engine.core.dialect import Dialect
+from engine.core.framing import count_lines, exact_end, parity_end, records
 from engine.core.held import Held
 from engine.core.limits import Limits
 from engine.errors import FileError, HeaderError
@@ -140,7 +141,7 @@ class CsvReader:
         exact way does.
         """
         assert self._width is not None
-        if self._dialect.quote_byte not in data:
+        if (self._dialect.quote or "").encode() not in data:
             return parse_chunk(data, self._dialect, self._width, self._wanted, self._null_values)
         wanted = sorted({*self._wanted, self._width - 1})
         chunk = parse_chunk(data, self._dialect, self._width, wanted, self._null_values)

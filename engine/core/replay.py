@@ -11,7 +11,8 @@ from typing import Any, TypeGuard
 from pydantic_core import from_json
 
 from engine.core.chunk import BLANK, Aside, Chunk, parse_chunk
-from engine.core.framing import Dialect, records
+from engine.core.dialect import Dialect
+from engine.core.framing import records
 from engine.core.held import Held
 from engine.core.limits import Limits
 from engine.core.reader import CHUNK_BYTES, UNCLOSED, CsvReader
@@ -172,7 +173,7 @@ def _one_row(dialect: Dialect) -> re.Pattern[bytes]:
     A cell that starts with a quote goes on, line ends and all, to the quote that closes it; what stands between that
     and the delimiter is text, as is all of any other cell.
     """
-    quote, delimiter = re.escape(dialect.quote.encode()), re.escape(dialect.delimiter.encode())
+    quote, delimiter = re.escape((dialect.quote or "").encode()), re.escape(dialect.delimiter.encode())
     text = rb"[^%b\r\n]*+" % delimiter
     cell = rb"(?:%b[^%b]*+(?:%b%b[^%b]*+)*+%b%b|(?!%b)%b)" % (*[quote] * 6, text, quote, text)
     return re.compile(rb"%b(?:%b%b)*+" % (cell, delimiter, cell))

@@ -7,7 +7,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from engine.core.framing import Dialect, lone_returns, records
+from engine.core.dialect import Dialect
+from engine.core.framing import lone_returns, records
 
 __all__ = ["RowIndex", "Source", "SourceRow"]
 

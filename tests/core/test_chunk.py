@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.chunk import parse_chunk
-from engine.core.framing import Dialect
+from engine.core.dialect import Dialect
 from tests.examples import examples
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.core.framing import Dialect
+from engine.core.dialect import Dialect
 from engine.core.limits import Limits
 from engine.core.reader import CsvReader
 from engine.core.rows import RowIndex

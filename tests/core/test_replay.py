@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.core.framing import Dialect, records
+from engine.core.dialect import Dialect
+from engine.core.framing import records
 from engine.core.limits import Limits
 from engine.core.mapping import validate_mapping
 from engine.core.plan import Plan

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from engine.core.framing import Dialect, records
+from engine.core.dialect import Dialect
+from engine.core.framing import records
 
 __all__ = ["sniff"]
 

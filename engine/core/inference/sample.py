@@ -10,7 +10,8 @@ from itertools import chain, islice
 
 import pyarrow as pa
 
-from engine.core.framing import Dialect, records
+from engine.core.dialect import Dialect
+from engine.core.framing import records
 from engine.core.inference.dialect import sniff
 from engine.core.limits import Limits
 from engine.core.reader import CsvReader, Placed

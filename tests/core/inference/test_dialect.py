@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.framing import Dialect
+from engine.core.dialect import Dialect
 from engine.core.inference.dialect import sniff
 from tests.examples import examples
 
