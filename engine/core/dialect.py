@@ -31,3 +31,8 @@ class Dialect:
     extra_cells: bool = False
     missing_cells: bool = False
     blank_rows: bool = False
+
+    @property
+    def filler(self) -> bytes:
+        """A byte that is only text in this dialect."""
+        return next(each for each in "?xyz" if each not in (self.delimiter, self.quote, self.escape)).encode()

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from engine.core.limits import Limits
-from engine.core.mapping import Example, Mapping, OutputRule
+from engine.core.mapping import CsvDialect, Example, Mapping, OutputRule
 from engine.core.plan import Plan
 from engine.core.transform import Output, Transform
 from engine.errors import EveryRowFailed, FileError
@@ -26,7 +26,7 @@ class ExampleFailure(NamedTuple):
 
 def run_examples(mapping: Mapping, limits: Limits) -> list[ExampleFailure]:
     """Runs every test of a mapping through the real core; returns those that fail, in order."""
-    plan = Plan.compile(testable(mapping), limits)
+    plan = Plan.compile(_plainly_written(testable(mapping)), limits)
     failures: list[ExampleFailure] = []
     for place, example in enumerate(mapping.tests):
         what = _failure(example, mapping, plan)
@@ -56,7 +56,7 @@ def convert_few(plan: Plan, data: bytes, file: str) -> list[Output]:
 
 
 def _failure(example: Example, mapping: Mapping, plan: Plan) -> str | None:
-    labels = list(dict.fromkeys(label for field in mapping.fields for label in field.labels))
+    labels = _labels(mapping)
     unknown = sorted(set(example.row) - set(labels))
     if unknown:
         return f"no field is read from {', '.join(map(repr, unknown))}"
@@ -80,17 +80,23 @@ def _shown(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def _plainly_written(mapping: Mapping) -> Mapping:
+    """The mapping for rows as :func:`_csv` writes them: what a test is about is cells, however a file has them."""
+    plain = CsvDialect(header=_labels(mapping) or True, trim=mapping.csv.trim, null_values=mapping.csv.null_values)
+    return mapping.model_copy(update={"csv": plain})
+
+
+def _labels(mapping: Mapping) -> list[str]:
+    """The columns that some field is read from."""
+    return list(dict.fromkeys(label for field in mapping.fields for label in field.labels))
+
+
 def _csv(example: Example, labels: list[str], mapping: Mapping) -> bytes:
     """The row as a file; a cell that is null, or that the test leaves out, is the mapping's first null text."""
     null = mapping.csv.null_values[0] if mapping.csv.null_values else ""
     cells = [null if example.row.get(label) is None else example.row[label] for label in labels]
     text = io.StringIO()
-    writer = csv.writer(
-        text, delimiter=mapping.csv.delimiter, quotechar=mapping.csv.quote, quoting=csv.QUOTE_ALL, lineterminator="\n"
-    )
-    if mapping.csv.header is True:
-        writer.writerow(labels)
-    writer.writerow(cells)
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(cells)
     return text.getvalue().encode()
 
 

@@ -1,98 +1,125 @@
-"""Where records begin and end: cutting a byte stream into chunks of whole records.
+"""Where records begin and end: the whole records at the beginning of a byte stream's next bytes.
 
-Bytes are looked at as Latin-1 text where Python's ``csv`` module must decide: every byte is one character, and the
-characters that structure CSV are ASCII in UTF-8 too.
+The bytes are UTF-8, in which the characters that structure CSV stand for themselves alone.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
-from typing import NamedTuple
+import re
+from dataclasses import dataclass
+from typing import Literal
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import numpy as np
 
-from engine.core.columns import octets
 from engine.core.dialect import Dialect
+from engine.core.lines import Places, count_lines, last_line_end, record_ends, whole_lines
+from engine.core.quotes import left_open
+from engine.core.strict import Refused, Strict
 
-__all__ = ["Record", "count_lines", "exact_end", "lone_returns", "parity_end", "records"]
+__all__ = ["NO_QUOTES", "Frame", "file_ending", "frame", "unescaped"]
 
-_LINE_FEED = pa.scalar(10, pa.uint8())
-_RETURN = pa.scalar(13, pa.uint8())
-
-csv.field_size_limit(2**31 - 1)  # process-wide, once, at import; the engine's own limits bound cells
-
-
-class Record(NamedTuple):
-    """One record: where it starts in the chunk, its physical line in the chunk from 0, its cells, whether it ended."""
-
-    start: int
-    line: int
-    cells: list[str]
-    complete: bool
+NO_QUOTES: Places = np.zeros(0, np.int64)
+_LINE_ENDS = (b"\n", b"\r")
 
 
-def parity_end(data: bytes, dialect: Dialect) -> int:
-    """Index after the newline that ends the last whole record, judged by the parity of quotes; 0 when there is none.
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Whole records.
 
-    Exact for RFC 4180 text. Text with bare quotes (``5" pipe``) can deceive it, never past the end of ``data``.
+    Attributes:
+        data: their bytes, line ends included.
+        seen: ``data`` with what is escaped, and its escapes, made plain text.
+        lines: line ends in ``data``.
+        refused: the lines among them that are no rows.
+        quotes: those of ``seen`` that open and close in turn; None where all do.
     """
-    end = data.rfind(b"\n") + 1
-    quote = (dialect.quote or "").encode()
-    if end and data.count(quote, 0, end) % 2:
-        end = data.rfind(b"\n", 0, data.rfind(quote, 0, end)) + 1
-    return end
+
+    dialect: Dialect
+    data: bytes
+    seen: bytes
+    lines: int
+    refused: list[Refused]
+    quotes: Places | None
+
+    def text_end(self, end: int) -> int:
+        """Where the text of the record, or line, before ``end`` ends. A line end that is escaped is part of it."""
+        return end - (2 if self.seen.endswith(b"\r\n", 0, end) else 1)
+
+    def spans(self) -> tuple[Places, Places]:
+        """Where the records begin and end, lines that are no rows too, and blank ones if the dialect counts them."""
+        quotes = self.quotes
+        if quotes is None:
+            assert self.dialect.quote is not None
+            quotes = np.flatnonzero(np.frombuffer(self.seen, np.uint8) == ord(self.dialect.quote))
+        ends = record_ends(self.seen, quotes)
+        starts = np.concatenate([[0], ends[:-1]])[: len(ends)]
+        if not self.dialect.blank_rows:
+            first = np.frombuffer(self.data, np.uint8)[starts]
+            full = (first != 10) & (first != 13)
+            starts, ends = starts[full], ends[full]
+        return starts, ends
 
 
-def records(data: bytes, dialect: Dialect) -> Iterator[Record]:
-    """The records of ``data`` exactly as Python's ``csv.reader`` sees them, blank rows (no cells) included.
+def frame(data: bytes, dialect: Dialect, row_bytes: int, *, final: bool = False) -> Frame:
+    """The whole records that ``data`` begins with; none where the first does not end in it.
 
-    A record is ``complete`` when a line end, or the end of ``data`` outside quotes, ended it. Slow: for headers and for
-    chunks that the fast ways cannot decide.
+    The rows are those that ``csv.reader(strict=True)`` finds in the whole file, however it is cut into pieces. Where it
+    refuses a record, and where a record is longer than ``row_bytes``, the line on which that began is no row.
+
+    Args:
+        data: begins where a record does.
+        final: whether the file ends here; the last record then needs no line end.
     """
-    consumed = lines = 0
-    exhausted = False
+    known = len(data)
+    seen = unescaped(data, dialect)
+    ending = file_ending(data, seen, dialect) if final and data else "whole"
+    unended = ending == "escaped"
+    if ending != "whole":
+        data, seen = data + b"\n", seen + b"\n"
+    end = len(seen) if final else whole_lines(seen)
+    quotes: Places | None = NO_QUOTES
+    refused: list[Refused] = []
+    if known > row_bytes or unended:
+        is_open = None
+    elif dialect.quote is None or dialect.quote.encode() not in seen:
+        is_open = False
+    else:
+        quotes, is_open = None, left_open(seen, end, dialect)
+    if is_open is None or (is_open and final):
+        strict = Strict(seen[:end], dialect, row_bytes, known=known, final=final, unended=unended)
+        end, quotes, refused = strict.end, strict.quotes, strict.refused
+    elif is_open:
+        end = _open_record(seen, end, dialect)
+    if end < len(data):
+        plain = seen is data
+        data = data[:end]
+        seen = data if plain else seen[:end]
+    return Frame(dialect, data, seen, count_lines(data), refused, quotes)
 
-    def feed() -> Iterator[str]:
-        nonlocal consumed, lines, exhausted
-        for line in io.StringIO(data.decode("latin-1"), newline=""):
-            consumed += len(line)
-            lines += 1
-            yield line
-        exhausted = True
 
-    reader = csv.reader(feed(), delimiter=dialect.delimiter, quotechar=dialect.quote, doublequote=True, strict=False)
+def unescaped(data: bytes, dialect: Dialect) -> bytes:
+    """``data`` with each escape and what it escapes made plain text; of the same length."""
+    if dialect.escape is None or dialect.escape.encode() not in data:
+        return data
+    return re.sub(re.escape(dialect.escape.encode()) + b".", dialect.filler * 2, data, flags=re.DOTALL)
+
+
+def file_ending(data: bytes, seen: bytes, dialect: Dialect) -> Literal["whole", "missing", "escaped"]:
+    """How a file ends: with a line end, without one, or with an escape or a line end that is escaped."""
+    if seen.endswith(_LINE_ENDS):
+        return "whole"
+    escaped = data.endswith(_LINE_ENDS) or (dialect.escape is not None and seen.endswith(dialect.escape.encode()))
+    return "escaped" if escaped else "missing"
+
+
+def _open_record(seen: bytes, stop: int, dialect: Dialect) -> int:
+    """Where the record begins whose quote is open at ``stop``, all quotes before that being in their places."""
+    assert dialect.quote is not None
+    quote = dialect.quote.encode()
+    opening = seen.rfind(quote, 0, stop)
     while True:
-        start, line = consumed, lines
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        yield Record(start, line, row, complete=not exhausted)
-
-
-def exact_end(data: bytes, dialect: Dialect) -> int:
-    """Index after the last whole record of ``data``, as ``csv.reader`` sees it; 0 when there is none."""
-    end = data.rfind(b"\n") + 1  # a CR at the very end may be half of a CRLF
-    last = None
-    for last in records(data[:end], dialect):  # noqa: B007 - only the last one matters
-        pass
-    return end if last is None or last.complete else last.start
-
-
-def count_lines(data: bytes) -> int:
-    """How many line ends (LF, CRLF or a lone CR) there are in ``data``."""
-    return _count(data, _LINE_FEED) + lone_returns(data)
-
-
-def lone_returns(data: bytes) -> int:
-    """How many CRs there are in ``data`` that no LF follows: line ends of their own."""
-    return _count(data, _RETURN) - data.count(b"\r\n") if b"\r" in data else 0
-
-
-def _count(data: bytes, octet: pa.Scalar) -> int:
-    """``data.count`` of one octet, at half its cost."""
-    found: int = pc.equal(octets(data), octet).true_count
-    return found
+        closing = seen.rfind(quote, 0, opening)
+        found = last_line_end(seen, closing + 1, opening)
+        if found or closing < 0:
+            return found
+        opening = seen.rfind(quote, 0, closing)

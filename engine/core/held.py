@@ -10,10 +10,12 @@ class Held:
 
     Args:
         chunk_bytes: not worth a look below so many bytes.
+        most: when so many are held, all that is still held after a look is too long to be of use.
     """
 
-    def __init__(self, chunk_bytes: int) -> None:
+    def __init__(self, chunk_bytes: int, most: int) -> None:
         self._chunk_bytes = chunk_bytes
+        self._most = most
         self._pieces: list[bytes] = []
         self._size = 0  # bytes in _pieces
         self._enough = chunk_bytes
@@ -29,7 +31,9 @@ class Held:
         return b"".join(self._pieces)
 
     def keep(self, data: bytes) -> None:
-        """Holds ``data`` alone. Each look at a record that does not end takes twice as much: linear in total."""
+        """Holds ``data`` alone. The next look at a record that does not end comes when there is twice as much, so that
+        all looks together take linear time; or as soon as it must be too long."""
         self._pieces = [data] if data else []
         self._size = len(data)
-        self._enough = max(self._chunk_bytes, 2 * len(data))
+        more = self._most + 1 if len(data) <= self._most else len(data) + self._chunk_bytes
+        self._enough = max(self._chunk_bytes, min(2 * len(data), more))

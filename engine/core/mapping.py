@@ -20,6 +20,7 @@ from pydantic import (
 
 from engine.core.decompress import SourceCompression
 from engine.core.dialect import Dialect
+from engine.core.encodings import codec_name
 from engine.core.fieldtypes import TYPE_SCHEMA, FieldType, parse_type
 from engine.core.steps import Pattern, Step, Text
 from engine.core.timeformats import check_format, check_timezone
@@ -44,12 +45,6 @@ type Scalar = str | int | float | bool
 type _Character = Annotated[str, StringConstraints(pattern=r"^[\x01-\x09\x0b\x0c\x0e-\x7f]$")]
 
 
-def _utf8(encoding: str) -> str:
-    if encoding.lower().replace("_", "-") not in ("utf-8", "utf8"):
-        raise ValueError("only utf-8 is read so far")
-    return "utf-8"
-
-
 def _type(text: str) -> str:
     parse_type(text)
     return text
@@ -71,7 +66,7 @@ class CsvDialect(_Model):
     quote: _Character | None = '"'
     escape: _Character | None = None
     header: bool | Annotated[list[str], Field(min_length=1)] = True
-    encoding: Annotated[str, AfterValidator(_utf8)] = "utf-8"
+    encoding: Annotated[str, AfterValidator(codec_name)] = "utf-8"
     compression: SourceCompression = "infer"
     skip_lines: Annotated[int, Field(ge=0)] = 0
     trim: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -67,15 +67,15 @@ class Plan:
         """
         faults: list[str] = []
         wanted = dict.fromkeys(label for field in self.fields for label in field.labels)
+        times, places = Counter(labels), {label: place for place, label in enumerate(labels)}
         for label in wanted:
-            times = labels.count(label)
-            if times == 0:
+            if times[label] == 0:
                 faults.append(f"no column {label!r}{nearest(label, labels[:_COMPARED])}")
-            elif times > 1:
-                faults.append(f"{times} columns {label!r}")
+            elif times[label] > 1:
+                faults.append(f"{times[label]} columns {label!r}")
         if faults:
             raise HeaderError(f"{', '.join(faults)}; the header has {_listed(labels)}")
-        return {label: labels.index(label) for label in wanted}
+        return {label: places[label] for label in wanted}
 
 
 def _listed(labels: Sequence[str]) -> str:

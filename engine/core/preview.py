@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from engine.core.examples import convert_few, testable
-from engine.core.framing import records
 from engine.core.limits import Limits
-from engine.core.mapping import Mapping
+from engine.core.mapping import CsvDialect, Mapping
 from engine.core.plan import Plan
+from engine.core.reader import CsvReader
+from engine.core.rows import RowIndex
 
 __all__ = ["PreviewCell", "PreviewRow", "preview"]
 
@@ -46,13 +50,11 @@ def preview(head: bytes, mapping: Mapping, limits: Limits, rows: int) -> list[Pr
     Raises:
         HeaderError: a column that the mapping uses is missing or stands twice.
     """
-    header = mapping.csv.header is True
-    found = [record for record in records(head.removeprefix(b"\xef\xbb\xbf"), mapping.csv.dialect) if record.cells]
-    labels = _labels(found[0].cells, mapping) if found else []
-    wanted = found[1 : rows + 1] if header else found[:rows]
-    end = next((record.start for record in found if wanted and record.start > wanted[-1].start), len(head))
-    plan = Plan.compile(testable(mapping), limits)
-    outputs = convert_few(plan, head.removeprefix(b"\xef\xbb\xbf")[:end], "sample")
+    labels, found = _first_rows(head, mapping, limits, rows)
+    shown = testable(mapping)
+    as_read = {"header": labels or True, "encoding": "utf-8", "skip_lines": 0}
+    plan = Plan.compile(shown.model_copy(update={"csv": shown.csv.model_copy(update=as_read)}), limits)
+    outputs = convert_few(plan, b"".join(raw + b"\n" for raw in found), "sample")
     written = iter(
         [json.loads(line, parse_float=Decimal) for line in b"".join(output.data for output in outputs).splitlines()]
     )
@@ -61,20 +63,39 @@ def preview(head: bytes, mapping: Mapping, limits: Limits, rows: int) -> list[Pr
         for record in map(json.loads, b"".join(output.rejects for output in outputs).splitlines())
     }
     previews: list[PreviewRow] = []
-    for number, record in enumerate(wanted, 1):
+    for number, raw in enumerate(found, 1):
         errors = rejects.get(number, [])
         values = {} if number in rejects else next(written)
-        source = dict(
-            zip(labels, (cell.encode("latin-1").decode(errors="replace") for cell in record.cells), strict=False)
-        )
+        source = dict(zip(labels, _cells(raw, mapping.csv), strict=False))
         previews.append(_row(number, mapping, source, values, errors))
     return previews
 
 
-def _labels(cells: Sequence[str], mapping: Mapping) -> list[str]:
-    if mapping.csv.header is True:
-        return [cell.encode("latin-1").decode(errors="replace") for cell in cells]
-    return [str(place + 1) for place in range(len(cells))] if mapping.csv.header is False else list(mapping.csv.header)
+def _first_rows(head: bytes, mapping: Mapping, limits: Limits, rows: int) -> tuple[list[str], list[bytes]]:
+    """The labels, and the texts of the first rows in UTF-8."""
+    labels: list[str] = []
+
+    def bind(found: list[str]) -> tuple[int, ...]:
+        labels.extend(found)
+        return ()
+
+    reader = CsvReader(mapping.csv.dialect, header=mapping.csv.header, bind=bind, null_values=(), limits=limits)
+    found: list[bytes] = []
+    for placed in chain(reader.feed(head), reader.finish()):
+        count = min(placed.chunk.rows, rows - len(found))
+        found += [source.raw for source in RowIndex(placed.chunk.frame, placed.chunk.rows).sources(range(count))]
+    return labels, found
+
+
+def _cells(raw: bytes, dialect: CsvDialect) -> list[str]:
+    reader = csv.reader(
+        io.StringIO(raw.decode(errors="replace"), newline=""),
+        delimiter=dialect.delimiter,
+        quotechar=dialect.quote,
+        escapechar=dialect.dialect.escape,
+        quoting=csv.QUOTE_NONE if dialect.quote is None else csv.QUOTE_MINIMAL,
+    )
+    return next(reader, [])
 
 
 def _row(

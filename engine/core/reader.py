@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from engine.core.chunk import Aside, Chunk, parse_chunk
+from engine.core.chunk import Chunk, Shape, parse_chunk
 from engine.core.dialect import Dialect
-from engine.core.framing import count_lines, exact_end, parity_end, records
+from engine.core.encodings import ToUtf8
+from engine.core.endless import EndlessLine
+from engine.core.framing import frame
+from engine.core.header import labels_of, read_first
 from engine.core.held import Held
 from engine.core.limits import Limits
-from engine.errors import FileError, HeaderError
+from engine.core.lines import LineSkipper, count_lines
 
-__all__ = ["CHUNK_BYTES", "UNCLOSED", "CsvReader", "Placed"]
+__all__ = ["CHUNK_BYTES", "CsvReader", "Placed"]
 
 CHUNK_BYTES = 2_097_152  # records are parsed about so many bytes at a time: enough to make calls cheap, few to hold
-UNCLOSED = "a quote is opened and never closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,129 +53,83 @@ class CsvReader:
         self._bind = bind
         self._null_values = null_values
         self._limits = limits
-        self._held = Held(chunk_bytes)
+        self._text = ToUtf8(dialect.encoding)
+        self._title = LineSkipper(dialect.skip_lines)
+        self._held = Held(chunk_bytes, limits.row_bytes)
         self._row = 1
-        self._line = 1
-        self._width: int | None = None  # cells a record must have; None before the header was read
-        self._wanted: Sequence[int] = ()
+        self._line = 1 + dialect.skip_lines
+        self._shape: Shape | None = None  # None before the header was read
+        self._usual = 0  # cells that most rows have
+        self._endless: EndlessLine | None = None
 
     def feed(self, data: bytes) -> Iterator[Placed]:
         """Takes the next bytes; gives the chunks that are complete.
 
         Raises:
-            HeaderError: from ``bind``.
-            FileError: a record is longer than ``limits.row_bytes``.
+            HeaderError: from ``bind``; or the header cannot be read, or is longer than ``limits.row_bytes``.
         """
-        if self._held.add(data):
+        if self._held.add(self._text.feed(data)):
             yield from self._drain(final=False)
 
     def finish(self) -> Iterator[Placed]:
         """Gives what is left; the reader is done. A last record without a line end is a record."""
+        self._held.add(self._text.finish())
         yield from self._drain(final=True)
 
     def _drain(self, *, final: bool) -> Iterator[Placed]:
         data = self._held.take()
-        if self._width is None:
+        if self._shape is None:
             data = self._start(data, final=final)
-        if self._width is not None:
-            if final and data and not data.endswith(b"\n"):
-                data += b"\n"
-            while data:
-                end = len(data) if final else data.rfind(b"\n") + 1
-                chunk = self._parse(data[:end])
-                data = data[len(chunk.data) :]
-                if chunk.data:
-                    yield self._place(chunk)
-                if not final:
-                    break
-                if not chunk.data:  # a quote that the file's end leaves open: its first line is the culprit
-                    data = yield from self._unclosed(data)
-        self._hold(data)
-
-    def _hold(self, data: bytes) -> None:
-        if len(data) > self._limits.row_bytes:
-            raise FileError(
-                f"the record at line {self._line} is longer than limits.row_bytes ({self._limits.row_bytes} bytes);"
-                " is a quote left open?"
-            )
+        if self._shape is not None:
+            data = yield from self._read(data, self._shape, final=final)
         self._held.keep(data)
+
+    def _read(self, data: bytes, shape: Shape, *, final: bool) -> Generator[Placed, None, bytes]:
+        """Gives the rows of ``data``; returns the bytes after them."""
+        if self._endless is not None:
+            data = self._endless.feed(data, final=final)
+            if not self._endless.ended:
+                return data
+            yield self._place(self._endless.chunk(shape))
+            self._endless = None
+        framed = frame(data, self._dialect, self._limits.row_bytes, final=final)
+        if framed.data:
+            chunk = parse_chunk(framed, shape, self._usual)
+            self._usual = chunk.usual
+            yield self._place(chunk)
+            data = data[len(framed.data) :]
+        if len(data) > self._limits.row_bytes:  # all of it one line: of a record of several, less would be left
+            self._endless = EndlessLine(self._dialect, self._limits.row_bytes)
+            data = self._endless.feed(data, final=False)
+        return data
 
     def _start(self, held: bytes, *, final: bool) -> bytes:
         """Reads the header, once it is whole; returns the bytes after it, or all of ``held`` when it is not."""
-        if not final and len(held) < len(codecs.BOM_UTF8):
-            return held
-        data = held.removeprefix(codecs.BOM_UTF8)
+        data = self._title.skip(held, final=final)
+        if self._title.left and not final:
+            return data
         if not isinstance(self._header, bool):
             self._bind_labels(list(self._header))
             return data
-        found = records(data, self._dialect)
-        first = next((record for record in found if record.cells), None)
-        following = next(found, None)
-        if not final and (first is None or following is None):  # the next record's start proves the first one's end
-            return held
+        first = read_first(data, self._dialect, self._limits.row_bytes, final=final)
         if first is None:
-            return b""
-        self._bind_labels(self._labels(first.cells))
-        if self._header is not True:
             return data
-        after = following.start if following is not None else len(data)
-        self._line += count_lines(data[:after])
-        return data[after:]
-
-    def _labels(self, cells: list[str]) -> list[str]:
-        if self._header is not True:
-            return [str(number + 1) for number in range(len(cells))]
-        try:
-            return [cell.encode("latin-1").decode() for cell in cells]
-        except UnicodeDecodeError:
-            raise HeaderError("the header is not UTF-8") from None
+        if not first.cells:
+            return b""
+        if not self._header:
+            self._bind_labels([str(number + 1) for number in range(len(first.cells))])
+            return data
+        self._bind_labels(labels_of(first.cells, self._text.encoding, trim=self._dialect.trim))
+        self._line += count_lines(data[: first.end])
+        return data[first.end :]
 
     def _bind_labels(self, labels: list[str]) -> None:
-        self._width = len(labels)
-        self._wanted = self._bind(labels)
-
-    def _parse(self, data: bytes) -> Chunk:
-        """Parses whole lines, less a last record whose quote is still open.
-
-        A line end mostly is a record's end, so all is parsed before quotes are looked at. Where the last record may be
-        open after all, the parity of the quotes says where it begins; where bare quotes may have deceived it, the
-        exact way does.
-        """
-        assert self._width is not None
-        if (self._dialect.quote or "").encode() not in data:
-            return parse_chunk(data, self._dialect, self._width, self._wanted, self._null_values)
-        wanted = sorted({*self._wanted, self._width - 1})
-        chunk = parse_chunk(data, self._dialect, self._width, wanted, self._null_values)
-        if not self._may_be_open(chunk):
-            return chunk
-        end = parity_end(data, self._dialect)
-        if len(data) // 2 <= end < len(data):  # a cut far from the end hints at a bare quote
-            chunk = parse_chunk(data[:end], self._dialect, self._width, wanted, self._null_values)
-            if not self._may_be_open(chunk):
-                return chunk
-        end = exact_end(data, self._dialect)
-        return parse_chunk(data[:end], self._dialect, self._width, wanted, self._null_values)
-
-    def _may_be_open(self, chunk: Chunk) -> bool:
-        """Whether the last record may be inside quotes at the chunk's end: its last cell holds the newline then."""
-        assert self._width is not None
-        if not chunk.rows:
-            return False
-        if chunk.aside and chunk.aside[-1].ordinal == chunk.rows - 1:
-            return True
-        last = chunk.columns[self._width - 1][-1].as_py()
-        return last is not None and last.endswith("\n")
-
-    def _unclosed(self, data: bytes) -> Generator[Placed, None, bytes]:
-        """Sets the first line of ``data`` aside; returns the rest."""
-        line = data[: data.find(b"\n") + 1]
-        empty = parse_chunk(b"", self._dialect, self._width or 0, self._wanted, self._null_values)
-        aside = [Aside(0, "quote-error", UNCLOSED)]
-        yield self._place(Chunk(line, 1, 1, empty.columns, aside))
-        return data[len(line) :]
+        self._dialect = replace(self._dialect, encoding=self._text.encoding)
+        self._shape = Shape(len(labels), self._bind(labels), self._null_values)
+        self._usual = len(labels)
 
     def _place(self, chunk: Chunk) -> Placed:
         placed = Placed(chunk, self._row, self._line)
         self._row += chunk.rows
-        self._line += chunk.lines
+        self._line += chunk.frame.lines
         return placed

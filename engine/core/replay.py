@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,13 +9,15 @@ from typing import Any, TypeGuard
 
 from pydantic_core import from_json
 
-from engine.core.chunk import BLANK, Aside, Chunk, parse_chunk
+from engine.core.chunk import BLANK, Aside, Chunk, Shape, parse_chunk
 from engine.core.dialect import Dialect
-from engine.core.framing import records
+from engine.core.encodings import codec_name, internal_bytes
+from engine.core.framing import frame, unescaped
 from engine.core.held import Held
 from engine.core.limits import Limits
-from engine.core.reader import CHUNK_BYTES, UNCLOSED, CsvReader
+from engine.core.reader import CHUNK_BYTES, CsvReader
 from engine.core.rows import SourceRow
+from engine.core.strict import one_row
 from engine.errors import ConservationError, FileError
 
 __all__ = ["RejectsReader", "Replayed", "read_labels"]
@@ -55,14 +56,15 @@ class RejectsReader:
         chunk_bytes: int = CHUNK_BYTES,
     ) -> None:
         self._dialect = dialect
-        self._one_row = _one_row(dialect)
+        self._one_row = one_row(dialect)
+        self._escape = (dialect.escape or "").encode()
         self._labels = list(labels)
         self._bind = bind
         self._null_values = null_values
         self._longest = _RECORD_ROWS * limits.row_bytes
-        self._held = Held(chunk_bytes)
+        self._held = Held(chunk_bytes, self._longest)
         self._line = 1  # of the reject file, where what is held begins
-        self._wanted: Sequence[int] | None = None
+        self._shape: Shape | None = None
 
     def feed(self, data: bytes) -> Iterator[Replayed]:
         """Takes the reject file's next bytes; gives the rows whose records are complete.
@@ -96,19 +98,35 @@ class RejectsReader:
         self._held.keep(data)
 
     def _parse(self, rows: Sequence[SourceRow]) -> Chunk:
-        if self._wanted is None:
-            self._wanted = self._bind(self._labels)
-        one_row = self._one_row.fullmatch
-        faults = [None if row.raw and one_row(row.raw) else _fault(row.raw, self._dialect) for row in rows]
+        if self._shape is None:
+            self._shape = Shape(len(self._labels), self._bind(self._labels), self._null_values)
+        faults = [self._fault(row) for row in rows]
         whole = [ordinal for ordinal, fault in enumerate(faults) if fault is None]
         data = b"".join(rows[ordinal].raw + b"\n" for ordinal in whole)
-        dialect = replace(self._dialect, blank_rows=False)  # blank rows are among the faults
-        chunk = parse_chunk(data, dialect, len(self._labels), self._wanted, self._null_values)
-        if chunk.rows != len(whole):
+        encoding = next((row.encoding for row in rows if row.encoding != "utf-8"), "utf-8")
+        dialect = replace(self._dialect, blank_rows=False, encoding=encoding)  # blank rows are among the faults
+        framed = frame(data, dialect, len(data), final=True)
+        chunk = parse_chunk(framed, self._shape, self._shape.width)
+        if framed.refused or chunk.rows != len(whole):
             raise ConservationError(f"{len(whole)} reject records became {chunk.rows} rows")
         aside = [Aside(ordinal, *fault) for ordinal, fault in enumerate(faults) if fault is not None]
         aside += [row._replace(ordinal=whole[row.ordinal]) for row in chunk.aside]
         return replace(chunk, rows=len(rows), aside=sorted(aside))
+
+    def _fault(self, row: SourceRow) -> tuple[str, str] | None:
+        """Code and message where a record's text is not exactly one row."""
+        if row.raw_bytes is not None:
+            return "too-long", f"{row.raw_bytes} bytes long; its reject record holds only the first {len(row.raw)}"
+        seen = unescaped(row.raw, self._dialect)
+        if row.raw and self._one_row.fullmatch(seen) and not (self._escape and seen.endswith(self._escape)):
+            return None
+        framed = frame(row.raw, replace(self._dialect, blank_rows=False), len(row.raw) + 1, final=True)
+        if framed.refused:
+            return framed.refused[0].code, framed.refused[0].message
+        found = len(framed.spans()[0])
+        if not found:
+            return "blank-row", BLANK
+        return "quote-error", f"one row where it was rejected, {found} rows to this mapping's csv section"
 
 
 def read_labels(data: Iterator[bytes], dialect: Dialect, *, header: bool, limits: Limits) -> tuple[str, ...]:
@@ -118,8 +136,7 @@ def read_labels(data: Iterator[bytes], dialect: Dialect, *, header: bool, limits
         header: whether the first record holds the labels, or only tells how many numbered columns there are.
 
     Raises:
-        HeaderError: the first record is not UTF-8.
-        FileError: it is longer than ``limits.row_bytes``.
+        HeaderError: the first record cannot be read, or is longer than ``limits.row_bytes``.
     """
     labels: list[str] = []
 
@@ -150,42 +167,29 @@ def _row(line: bytes, place: int) -> SourceRow:
         raise FileError(f"line {place} is not a reject record: 'row' and 'line' must be whole numbers from 1")
     if not isinstance(text, str):
         raise FileError(f"line {place} is not a reject record: 'raw' is no text")
-    return SourceRow(file, row, number, _raw(text, record.get("raw_base64"), place))
+    exact, codec, raw_bytes = (record.get(key) for key in ("raw_base64", "raw_encoding", "raw_bytes"))
+    if not (raw_bytes is None or _is_count(raw_bytes)):
+        raise FileError(f"line {place} is not a reject record: 'raw_bytes' must be a whole number from 1")
+    encoding = _encoding(codec, place)
+    return SourceRow(file, row, number, _raw(text, exact, encoding, place), encoding, raw_bytes)
+
+
+def _encoding(name: object, place: int) -> str:
+    try:
+        return "utf-8" if name is None else codec_name(str(name))
+    except ValueError as error:
+        raise FileError(f"line {place} is not a reject record: 'raw_encoding': {error}") from None
 
 
 def _is_count(value: object) -> TypeGuard[int]:
     return type(value) is int and value > 0
 
 
-def _raw(text: str, exact: object, place: int) -> bytes:
-    """The row's bytes: ``raw_base64`` where they are not UTF-8, else ``raw``."""
+def _raw(text: str, exact: object, encoding: str, place: int) -> bytes:
+    """The row in UTF-8: of ``raw_base64`` where some of it is no text, else of ``raw``."""
     if exact is None:
         return text.encode()
     try:
-        return b64decode(exact, validate=True)  # type: ignore[arg-type]  # what is no text raises TypeError
+        return internal_bytes(b64decode(exact, validate=True), encoding)  # type: ignore[arg-type]  # TypeError: no text
     except (TypeError, ValueError):
         raise FileError(f"line {place} is not a reject record: 'raw_base64' is not base64") from None
-
-
-def _one_row(dialect: Dialect) -> re.Pattern[bytes]:
-    """Matches text that is surely one whole row, and in linear time: nothing that it took is ever given back.
-
-    A cell that starts with a quote goes on, line ends and all, to the quote that closes it; what stands between that
-    and the delimiter is text, as is all of any other cell.
-    """
-    quote, delimiter = re.escape((dialect.quote or "").encode()), re.escape(dialect.delimiter.encode())
-    text = rb"[^%b\r\n]*+" % delimiter
-    cell = rb"(?:%b[^%b]*+(?:%b%b[^%b]*+)*+%b%b|(?!%b)%b)" % (*[quote] * 6, text, quote, text)
-    return re.compile(rb"%b(?:%b%b)*+" % (cell, delimiter, cell))
-
-
-def _fault(raw: bytes, dialect: Dialect) -> tuple[str, str] | None:
-    """Code and message where ``raw`` is not exactly one row."""
-    found = [record for record in records(raw + b"\n", dialect) if record.cells]
-    if not found:
-        return "blank-row", BLANK
-    if not found[-1].complete:
-        return "quote-error", UNCLOSED
-    if len(found) > 1:
-        return "quote-error", f"one row where it was rejected, {len(found)} rows to this mapping's csv section"
-    return None

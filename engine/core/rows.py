@@ -7,8 +7,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from engine.core.dialect import Dialect
-from engine.core.framing import lone_returns, records
+from engine.core.framing import Frame
+from engine.core.lines import line_ends, lone_returns
 
 __all__ = ["RowIndex", "Source", "SourceRow"]
 
@@ -21,37 +21,42 @@ class Source(NamedTuple):
 
 
 class SourceRow(NamedTuple):
-    """A row as its file has it: the file's name, the row's number and its line, both from 1, its exact text."""
+    """A row as its file has it: the file's name, the row's number and its line, both from 1, its exact text.
+
+    ``encoding`` is the file's, of which ``raw`` is the UTF-8 form. ``raw_bytes`` is set where ``raw`` is only the row's
+    beginning: the length of all of it.
+    """
 
     file: str
     row: int
     line: int
     raw: bytes
+    encoding: str = "utf-8"
+    raw_bytes: int | None = None
 
 
 class RowIndex:
-    """The ``rows`` rows of ``data``, by ordinal from 0; blank rows are rows where the dialect says so.
+    """The ``rows`` rows of a frame, by ordinal from 0; blank rows are rows where the dialect says so.
 
-    Where no record spans lines, lines are records, and finding them is fast. That is so exactly when there are as many
-    lines that are rows as rows: a record that spans lines would make them more.
+    Where no record spans lines, lines are records, and finding them is fast. Without escapes that is so exactly when
+    there are as many lines that are not blank as rows: a record that spans lines has such a one at either end.
     """
 
-    def __init__(self, data: bytes, dialect: Dialect, rows: int) -> None:
-        lines = io.BytesIO(data).readlines()  # a third of the cost of data.split
-        if not lone_returns(data):
+    def __init__(self, frame: Frame, rows: int) -> None:
+        data, blank_rows = frame.data, frame.dialect.blank_rows
+        if frame.seen is data and not lone_returns(data):
+            lines = io.BytesIO(data).readlines()  # a third of the cost of data.split
             places: Sequence[int] = range(len(lines))
-            if len(lines) != rows and not dialect.blank_rows:
+            if len(lines) != rows and not blank_rows:
                 places = [place for place, line in enumerate(lines) if line not in (b"\n", b"\r\n")]
             if len(places) == rows:
-                self._data, self._lines, self._places = data, lines, places
-                self._sources: list[Source] | None = None
+                self._lines: list[bytes] | None = lines
+                self._data, self._places = data, places
                 self._found = -1, -1  # the line that an offset was last found in: its start and its place
                 return
-        every = list(records(data, dialect))
-        ends = [record.start for record in every[1:]] + [len(data)]
-        spans = [(record, end) for record, end in zip(every, ends, strict=True) if record.cells or dialect.blank_rows]
-        self._starts = [record.start for record, _ in spans]
-        self._sources = [Source(record.line, _without_line_end(data[record.start : end])) for record, end in spans]
+        self._lines, self._data, self._text_end = None, data, frame.text_end
+        self._starts, self._ends = frame.spans()
+        self._at = line_ends(data).searchsorted(self._starts, side="right")  # the line of each
 
     def source(self, ordinal: int) -> Source:
         """The row's line and text."""
@@ -60,17 +65,22 @@ class RowIndex:
 
     def sources(self, ordinals: Iterable[int]) -> list[Source]:
         """The lines and texts of some rows."""
-        if self._sources is not None:
-            return [self._sources[ordinal] for ordinal in ordinals]
+        if self._lines is None:
+            return [
+                Source(int(self._at[row]), self._data[self._starts[row] : self._text_end(int(self._ends[row]))])
+                for row in ordinals
+            ]
         lines, places = self._lines, [self._places[ordinal] for ordinal in ordinals]
-        return [Source(place, lines[place].removesuffix(b"\n").removesuffix(b"\r")) for place in places]
+        return [Source(place, _without_line_end(lines[place])) for place in places]
 
     def ordinal_at(self, offset: int) -> int:
-        """The row that the byte at ``offset`` is part of. To be asked for offsets in order."""
-        if self._sources is not None:
-            return bisect_right(self._starts, offset) - 1
+        """The row that the byte at ``offset`` is part of. Fast where it is asked for offsets in order."""
+        if self._lines is None:
+            return int(self._starts.searchsorted(offset, side="right")) - 1
         start = self._data.rfind(b"\n", 0, offset) + 1
         last, place = self._found
+        if start < last:
+            last, place = -1, -1
         if start != last:  # a line like it that came before has been found before
             end = self._data.find(b"\n", offset) + 1 or len(self._data)
             place = self._lines.index(self._data[start:end], place + 1)
@@ -79,4 +89,4 @@ class RowIndex:
 
 
 def _without_line_end(raw: bytes) -> bytes:
-    return raw.removesuffix(b"\n").removesuffix(b"\r")
+    return raw[:-2] if raw.endswith(b"\r\n") else raw.removesuffix(b"\n").removesuffix(b"\r")

@@ -167,10 +167,11 @@ class Transform:
         if isinstance(placed, Replayed):
             return [placed.rows[ordinal] for ordinal in ordinals]
         chunk = placed.chunk
-        index = chunk.index or RowIndex(chunk.data, self._plan.dialect, chunk.rows)
+        index = chunk.index or RowIndex(chunk.frame, chunk.rows)
         file, row, first = self._file, placed.first_row, placed.first_line
+        encoding = chunk.frame.dialect.encoding
         return [
-            SourceRow(file, row + ordinal, first + line, raw)
+            SourceRow(file, row + ordinal, first + line, raw, encoding, chunk.row_bytes)
             for ordinal, (line, raw) in zip(ordinals, index.sources(ordinals), strict=True)
         ]
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,51 @@ def test_output_and_rows(tmp_path: Path) -> None:
     assert again.returncode == 2
     assert "--output: m.toml exists" in again.stderr
     assert engine("run", "m.toml", "a.csv", "--output", "out", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "settings", "note"),
+    [
+        (
+            "sep=;\r\nid;prénom\r\n1;Zoë\r\n2;François\r\n".encode("cp1252"),
+            {"delimiter": ";", "encoding": "cp1252", "skip_lines": 1},
+            "csv.encoding cp1252 is a guess",
+        ),
+        ("id\tprénom\r\n1\tZoë\r\n2\tFrançois\r\n".encode("utf-16"), {"delimiter": "\t", "encoding": "utf-16"}, ""),
+        (
+            b"Report for ACME\n\nid, name, at\n1, Ada, 2026-01-02,\n2, Bob, 2026-01-03,\n",
+            {"skip_lines": 2, "trim": True, "extra_cells": "ignore"},
+            "csv.skip_lines is 2",
+        ),
+        (
+            b"id,size\n" + b"".join(b'%d,"%d inch\n' % (row, row) for row in range(9)),
+            {"quote": None},
+            "csv.quote is null",
+        ),
+    ],
+)
+def test_odd_files_go_through_check_and_run(tmp_path: Path, data: bytes, settings: dict[str, Any], note: str) -> None:
+    """A file that is written oddly gets a mapping that reads all its rows, and each guess is a line."""
+    (tmp_path / "odd.csv").write_bytes(data)
+    done = engine("infer", "odd.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["csv"] == settings
+    assert note in done.stderr
+    (tmp_path / "m.json").write_text(done.stdout)
+    checked = engine("check", "m.json", "odd.csv", cwd=tmp_path)
+    assert checked.returncode == 0, checked.stdout
+    assert "rows: 0 rejected" in checked.stdout
+    assert "0 rows" not in checked.stdout
+    assert engine("run", "m.json", "odd.csv", "--output", "out", cwd=tmp_path).returncode == 0
+
+
+def test_what_toml_cannot_say(tmp_path: Path) -> None:
+    """TOML has no null: a file without quotes gets no mapping that would say otherwise."""
+    (tmp_path / "a.csv").write_text("id,size\n" + "".join(f'{row},"{row} inch\n' for row in range(9)))
+    done = engine("infer", "a.csv", "--output", "m.toml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--output: m.toml: TOML has no null" in done.stderr
+    assert not (tmp_path / "m.toml").exists()
 
 
 @pytest.mark.parametrize(

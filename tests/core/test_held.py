@@ -7,7 +7,7 @@ from engine.core.held import Held
 
 def test_a_look_is_due_with_each_doubling() -> None:
     """Below a chunk there is none; what is kept after one is due again at twice its size, and nothing is lost."""
-    held = Held(4)
+    held = Held(4, most=100)
     assert [held.add(b"ab"), held.add(b"c"), held.add(b"de")] == [False, False, True]
     assert held.take() == b"abcde"
     held.keep(held.take())
@@ -16,3 +16,12 @@ def test_a_look_is_due_with_each_doubling() -> None:
     held.keep(b"")
     assert held.take() == b""
     assert [held.add(b"xyz"), held.add(b"w")] == [False, True]
+
+
+def test_a_look_is_due_when_all_is_too_long() -> None:
+    """What is kept is looked at again no later than one byte over the most, and then with each chunk."""
+    held = Held(4, most=12)
+    held.keep(b"0123456789")
+    assert [held.add(b"ab"), held.add(b"c")] == [False, True]
+    held.keep(held.take())
+    assert [held.add(b"abc"), held.add(b"d")] == [False, True]

@@ -12,11 +12,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.core.dialect import Dialect
-from engine.core.framing import records
 from engine.core.limits import Limits
 from engine.core.mapping import validate_mapping
 from engine.core.plan import Plan
-from engine.core.replay import _one_row, read_labels
+from engine.core.replay import read_labels
 from engine.core.transform import Counts, Transform
 from engine.errors import BudgetExceeded, FileError, HeaderError, RowRefused
 from tests.examples import examples
@@ -140,20 +139,6 @@ def test_a_broken_row_takes_no_neighbour_with_it() -> None:
     ]  # fmt: skip
     assert [json.loads(line)["raw"] for line in rejects] == [raws[row - 1] for row, _ in reasons(rejects)]
     assert "2 rows" in json.loads(rejects[2])["errors"][0]["message"]
-
-
-@settings(max_examples=examples(3000), deadline=None)
-@given(
-    st.lists(st.sampled_from([b'"', b'"', b",", b"a", b"\n", b"\r", b"|", b"'", b"\xff"]), max_size=12).map(b"".join),
-    st.sampled_from([Dialect(), Dialect("|", "'"), Dialect("\\", "]"), Dialect("^", ".")]),
-)
-@example(b'"a""b,\n"c"d,""', Dialect())
-def test_the_fast_way_to_know_one_row(raw: bytes, dialect: Dialect) -> None:
-    """The pattern matches exactly the texts without a line end of their own that csv.reader reads as one whole row."""
-    raw = raw.replace(b",", dialect.delimiter.encode()).replace(b'"', dialect.quote.encode())
-    found = list(records(raw + b"\n", dialect))
-    one = len(found) == 1 and found[0].complete and found[0].start == 0
-    assert (_one_row(dialect).fullmatch(raw) is not None) == (one and not raw.endswith((b"\n", b"\r"))), found
 
 
 def test_a_corrected_dialect_reads_the_rows_anew() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +18,7 @@ from engine.core.inference.reading import STRING, Reading
 __all__ = ["Column", "Draft", "Part", "cells_are", "draft", "joined", "shown"]
 
 _SHOWN = 3  # offending texts that a note names
+_FEW = 200  # cells that are sooner counted one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,12 @@ class Column:
 
     def counts(self) -> dict[str, int]:
         """How many cells have each text, in the order in which the texts first come."""
+        if sum(len(part.cells) for part in self.parts) <= _FEW:
+            cells = Counter(chain.from_iterable(raw_cells(part.cells) for part in self.parts))
+            return {text.decode(): times for text, times in cells.items()}
         counted = pc.value_counts(pa.concat_arrays([part.cells for part in self.parts]))
-        times = memoryview(counted.field("counts").buffers()[1]).cast("q")
-        return {text.decode(): times[place] for place, text in enumerate(raw_cells(counted.field("values")))}
+        numbers = memoryview(counted.field("counts").buffers()[1]).cast("q")
+        return {text.decode(): numbers[place] for place, text in enumerate(raw_cells(counted.field("values")))}
 
     def place(self, text: str) -> str:
         """Where a text that some cell has stands first."""

@@ -17,6 +17,7 @@ from engine.core.inference.column import Column, Draft, Part, cells_are, draft, 
 from engine.core.inference.header import Header, find_header
 from engine.core.inference.judge import judge
 from engine.core.inference.nulls import NULL_WORDS
+from engine.core.inference.reading import Reading
 from engine.core.inference.sample import Sample
 from engine.core.inference.verify import refusals
 from engine.core.limits import Limits
@@ -27,6 +28,12 @@ __all__ = ["Note", "Proposal", "mapping_id", "propose"]
 
 _SHOWN_RECORDS = 3
 _HEADER_ROWS = 1000  # below the first record, that tell whether it is a header
+_MENDED = {  # by the code of broken rows: what they are, and the setting that may make them whole
+    "extra-cell": 'have more cells than the header; csv.extra_cells "ignore" keeps them without these',
+    "missing-cell": 'have fewer cells than the header; csv.missing_cells "null" keeps them with nulls',
+    "encoding-error": "do not decode; set csv.encoding if the file is in another encoding",
+    "quote-error": "have a quote left open or not doubled; set csv.quote or csv.escape if quotes are written otherwise",
+}
 
 
 class Note(NamedTuple):
@@ -57,10 +64,10 @@ def propose(samples: Sequence[Sample], name: str, limits: Limits, output_format:
         output_format: for ``output.format``; the mapping's default unless given.
 
     Raises:
-        FileError: the first record of a sample is broken, or no column can be used.
+        FileError: no column can be used.
     """
     header = _header(samples[0])
-    notes = list(_file_notes(samples, header))
+    notes = [Note(None, what) for what in samples[0].notes] + list(_file_notes(samples, header))
     columns = list(_columns(samples, header.present, notes))
     if not columns:
         why = "the samples have none in common" if len(samples) > 1 else "each needs a label of its own"
@@ -76,7 +83,7 @@ def propose(samples: Sequence[Sample], name: str, limits: Limits, output_format:
     document["fields"] = [_field(each, nulls) for each in drafts]
     if output_format is not None:
         document["output"] = {"format": output_format}
-    mapping = _verified(document, samples, limits, notes)
+    mapping = _verified(document, columns, limits, notes)
     return Proposal(document, mapping, tuple(notes))
 
 
@@ -86,13 +93,15 @@ def mapping_id(text: str) -> str:
 
 
 def _header(sample: Sample) -> Header:
-    if not sample.numbers or sample.numbers[0] != 0:
-        raise FileError(f"the first record is broken: {sample.broken[0].message}", file=sample.name)
     first = [column[0].as_py() for column in sample.columns]
-    below = [_texts(column.slice(1, _HEADER_ROWS)) for column in sample.columns]
-    values = [[text for text in texts if text and text not in NULL_WORDS] for texts in below]
-    readings = [judge(texts, "") if texts else None for texts in values]
-    return find_header(first, readings, [cell in texts for cell, texts in zip(first, below, strict=True)])
+    below = [column.slice(1, _HEADER_ROWS) for column in sample.columns]
+    again = (cell in _texts(cells) for cell, cells in zip(first, below, strict=True))
+    return find_header(first, map(_reading, below), again)
+
+
+def _reading(cells: pa.Array) -> Reading | None:
+    texts = [text for text in _texts(cells) if text and text not in NULL_WORDS]
+    return judge(texts, "") if texts else None
 
 
 def _texts(cells: pa.Array) -> list[str]:
@@ -103,36 +112,35 @@ def _texts(cells: pa.Array) -> list[str]:
 def _labels(sample: Sample, header: bool) -> list[str]:
     if not header:
         return [str(place + 1) for place in range(len(sample.columns))]
-    if not sample.numbers or sample.numbers[0] != 0:
-        raise FileError(f"the header is broken: {sample.broken[0].message}", file=sample.name)
     return [column[0].as_py() for column in sample.columns]
 
 
 def _columns(samples: Sequence[Sample], header: bool, notes: list[Note]) -> Iterator[Column]:
     """The columns that fields can be read from: those that all samples have, each once."""
     labels = [_labels(sample, header) for sample in samples]
+    places = [{label: place for place, label in enumerate(each)} for each in labels]
+    times = [Counter(each) for each in labels]
+    names = Counter(label.strip() for label in labels[0])
     for label in dict.fromkeys(label for each in labels for label in each):
         if not label:
             unnamed = next(each for each in labels if label in each)
-            places = [f"{place:,}" for place, found in enumerate(unnamed, 1) if not found]
-            notes.append(Note(None, f"left out, without a label: column {joined(places)}"))
+            left_out = [f"{place:,}" for place, found in enumerate(unnamed, 1) if not found]
+            notes.append(Note(None, f"left out, without a label: column {joined(left_out)}"))
             continue
-        twice = [sample.name for sample, each in zip(samples, labels, strict=True) if each.count(label) > 1]
-        lacking = [sample.name for sample, each in zip(samples, labels, strict=True) if label not in each]
-        if twice:
+        lacking = [sample.name for sample, each in zip(samples, times, strict=True) if not each[label]]
+        if any(each[label] > 1 for each in times):
             notes.append(Note(label, "stands more than once in the header, so no field can be read from it: left out"))
         elif lacking:
             notes.append(Note(label, f"not in {joined(lacking)}: left out"))
         else:
-            parts = [_part(sample, each.index(label), header) for sample, each in zip(samples, labels, strict=True)]
-            yield Column(label, _name(label, labels[0], header), parts)
+            parts = [_part(sample, each[label], header) for sample, each in zip(samples, places, strict=True)]
+            yield Column(label, _name(label, names) if header else f"column_{label}", parts)
 
 
-def _name(label: str, labels: Sequence[str], header: bool) -> str:
-    if not header:
-        return f"column_{label}"
+def _name(label: str, names: Counter[str]) -> str:
+    """The label without white space around it, where that leaves it different from others."""
     name = label.strip()
-    return name if name and [each.strip() for each in labels].count(name) == 1 else label
+    return name if name and names[name] == 1 else label
 
 
 def _part(sample: Sample, place: int, header: bool) -> Part:
@@ -143,11 +151,18 @@ def _part(sample: Sample, place: int, header: bool) -> Part:
 
 
 def _csv(sample: Sample, header: bool, nulls: Sequence[str]) -> dict[str, Any]:
+    dialect = sample.dialect
     settings = {
-        "delimiter": sample.dialect.delimiter,
-        "quote": sample.dialect.quote,
+        "delimiter": dialect.delimiter,
+        "quote": dialect.quote,
+        "escape": dialect.escape,
         "header": header,
+        "encoding": dialect.encoding,
+        "skip_lines": dialect.skip_lines,
+        "trim": dialect.trim,
         "null_values": ["", *nulls],
+        "extra_cells": "ignore" if dialect.extra_cells else "error",
+        "missing_cells": "null" if dialect.missing_cells else "error",
     }
     default = CsvDialect()
     return {key: value for key, value in settings.items() if value != getattr(default, key)}
@@ -176,24 +191,25 @@ def _file_notes(samples: Sequence[Sample], header: Header) -> Iterator[Note]:
         yield Note(None, f"no column tells whether the first record is a header; {what}")
     for sample in samples:
         name = f"{sample.name}: " if len(samples) > 1 else ""
-        rows = (sample.numbers[-1] if sample.numbers else 0) + (not header.present)
         if not sample.whole:
-            yield Note(None, f"{name}only the first {rows:,} rows were looked at")
+            yield Note(None, f"{name}only the first {sample.records - header.present:,} rows were looked at")
         if sample.broken:
             shown_ones = "; ".join(f"line {each.line:,}: {each.message}" for each in sample.broken[:_SHOWN_RECORDS])
             more = "; ..." if len(sample.broken) > _SHOWN_RECORDS else ""
             yield Note(
                 None, f"{name}rows that are broken and will be rejected: {len(sample.broken):,} ({shown_ones}{more})"
             )
+        codes = Counter(each.code for each in sample.broken)
+        for code, what in _MENDED.items():
+            if codes[code]:
+                yield Note(None, f"{name}of these rows {codes[code]:,} {what}")
 
 
-def _verified(document: dict[str, Any], samples: Sequence[Sample], limits: Limits, notes: list[Note]) -> Mapping:
+def _verified(document: dict[str, Any], columns: Sequence[Column], limits: Limits, notes: list[Note]) -> Mapping:
     """The mapping, once it refuses no cell of the samples; a field that does becomes text, and a note says so."""
     while True:
         mapping = validate_mapping(document, "proposal")
-        found = Counter[str]()
-        for sample in samples:
-            found.update(refusals(mapping, sample.data, limits))
+        found = refusals(mapping, columns, limits)
         refused = [field for field in document["fields"] if field["name"] in found]
         for field in refused:
             label, times = field.get("from", field["name"]), found[field["name"]]

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 from engine.core.inference.reading import Reading, accepts
 from engine.core.overlap import differing_text
-from engine.core.reference import Format, compile_format
+from engine.core.reference import CellFault, Format, compile_format
 from engine.core.reference.times import iso_date
 from engine.core.timeformats import ISO8601
 
@@ -42,7 +43,7 @@ def read_times(texts: Sequence[str]) -> Reading | None:
     unzoned = 0
     rest = list(texts)
     while rest:
-        options = [_Option.of(rest, *found) for found in time_readers(rest[0])]
+        options = _options(rest)
         if not options or len(formats) == _MOST_FORMATS:
             return None
         best = max(options, key=lambda option: len(option.read))  # the first of equals
@@ -70,10 +71,6 @@ class _Option:
     name: str
     read: dict[str, tuple[datetime, timedelta | None]]
 
-    @classmethod
-    def of(cls, texts: Sequence[str], kind: Kind, name: str, read: Format) -> _Option:
-        return cls(kind, name, {text: read(text) for text in texts if accepts(read, text)})
-
     @property
     def unzoned(self) -> int:
         """How many of the texts are times without an offset."""
@@ -86,12 +83,42 @@ class _Option:
         )
 
 
+def _options(texts: Sequence[str]) -> list[_Option]:
+    """The formats that the first text may be in, less those that take fewer texts than one before them."""
+    options: list[_Option] = []
+    most = 0
+    for kind, name, read in time_readers(texts[0]):
+        found = _read_all(texts, read, len(texts) - most)
+        if found is not None:
+            options.append(_Option(kind, name, found))
+            most = max(most, len(found))
+        if name == ISO8601 and most == len(texts):  # nothing reads such a text otherwise
+            break
+    return options
+
+
+def _read_all(texts: Sequence[str], read: Format, refusals: int) -> dict[str, tuple[datetime, timedelta | None]] | None:
+    """The texts that a format takes, and what it makes of them; None where it refuses more than so many."""
+    found = {}
+    for text in texts:
+        try:
+            found[text] = read(text)
+        except CellFault:
+            refusals -= 1
+            if refusals < 0:
+                return None
+    return found
+
+
 def time_readers(text: str) -> Iterator[tuple[Kind, str, Format]]:
     """The formats that a text may be in, the likeliest first: what each is for, its name and its reader."""
     for kind, name in _formats(text):
-        read = iso_date if (kind, name) == ("date", ISO8601) else compile_format(name)
+        read = iso_date if (kind, name) == ("date", ISO8601) else _format(name)
         if accepts(read, text):
             yield kind, name, read
+
+
+_format = lru_cache(maxsize=256)(compile_format)  # many columns have the same
 
 
 def _formats(text: str) -> Iterator[tuple[Kind, str]]:
