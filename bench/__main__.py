@@ -1,6 +1,6 @@
 """``python -m bench``: measures this build on this machine and prints a table; ``--json FILE`` keeps it.
 
-``python -m bench mapping`` is :mod:`bench.mapping`, with options of its own.
+``python -m bench mapping``, ``reading`` and ``flat`` are the modules of these names, with options of their own.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.core import measure_core
+from bench.flat import main as flat
 from bench.machine import describe
 from bench.mapping import main as mapping
+from bench.reading import main as reading
 from bench.run import measure_run
 from bench.stream import measure_stream
 from engine.codec import encode_json
@@ -45,4 +47,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    mapping(sys.argv[2:]) if sys.argv[1:2] == ["mapping"] else main()
+    command = {"mapping": mapping, "reading": reading, "flat": flat}.get(sys.argv[1] if len(sys.argv) > 1 else "")
+    command(sys.argv[2:]) if command is not None else main()

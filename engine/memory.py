@@ -36,6 +36,10 @@ With N workers, M pipelines each, and ``held`` the source text that one pipeline
 
 ``record`` is what tells the figures apart: 0 for files whose rows are much shorter than a chunk, ``row_bytes`` when
 every pipeline holds the longest row there may be, all at once.
+
+``CONVERT`` and ``WAITING`` are bytes a byte of text. They hold while a row's cost goes with its length, and do not
+where rows are a few bytes each and all rejected (a kilobyte of record each, before it is written), or where output is
+many times the text: forty empty columns that become forty named nulls.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.core.dialect import Dialect
-from engine.core.lines import Places, last_line_end, next_line, record_ends
+from engine.core.lines import Places, line_ends, next_line, record_ends
 from engine.core.quotes import structural
 
 __all__ = ["TOO_LONG", "Refused", "Strict", "one_row"]
@@ -93,6 +93,7 @@ class Strict:
         )
         self._wrong_opening, self._wrong_closing = _wrong(octets, self._places, structural(dialect))
         self._stretches: list[tuple[int, int]] = []  # ranks of quotes that open and close in turn, from the floor on
+        self._line_ends = line_ends(data)
         self._floor = 0  # a line begins here, outside quotes; what comes before is settled
         self._settled: list[Places] = []
         self.refused: list[Refused] = []
@@ -201,9 +202,15 @@ class Strict:
             where it begins.
         """
         kept = self._kept()
-        while (start := last_line_end(self._data, self._floor, at)) and (before := int(kept.searchsorted(start))) % 2:
-            at = int(kept[before - 1])  # the line end is inside quotes: on from where they open
-        start = start or self._floor
+        first, last = self._line_ends.searchsorted([self._floor, at], side="right")
+        start, window = self._floor, 16
+        while first < last:
+            ends = self._line_ends[max(first, last - window) : last]
+            outside = np.flatnonzero(kept.searchsorted(ends) % 2 == 0)
+            if len(outside):
+                start = int(ends[outside[-1]])
+                break
+            last, window = last - len(ends), 8 * window
         self._settled.append(kept[: kept.searchsorted(start)])
         self._stretches = []
         return start

@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.limits import Limits
-from engine.errors import BudgetExceeded, RowRefused
+from engine.errors import BudgetExceeded, HeaderError, RowRefused
 from tests.core.mappings import Case, cases
 from tests.core.passing import pass_through
 from tests.examples import examples
-from tests.oracle import Expected, Json, expect, read_jsonl, read_rejects, text_of
+from tests.oracle import BadHeader, Expected, Json, expect, read_jsonl, read_rejects, text_of
 
 
 @settings(max_examples=examples(1000), deadline=None)
@@ -30,13 +30,20 @@ from tests.oracle import Expected, Json, expect, read_jsonl, read_rejects, text_
     cuts=st.lists(st.integers(0, 600), max_size=3),
     chunk_bytes=st.integers(1, 300),
     cell_bytes=st.sampled_from([8_388_608, 8_388_608, 20]),
+    row_bytes=st.sampled_from([16_777_216, 16_777_216, 150, 40]),
 )
-def test_any_mapping_over_any_file(case: Case, cuts: list[int], chunk_bytes: int, cell_bytes: int) -> None:
+def test_any_mapping_over_any_file(
+    case: Case, cuts: list[int], chunk_bytes: int, cell_bytes: int, row_bytes: int
+) -> None:
     """Every field of every written row, every reject with its place, text and codes, the counts, or the failure."""
-    expected = expect(case.data, case.mapping, cell_bytes=cell_bytes)
-    run = partial(
-        pass_through, case.data, case.mapping, cuts, chunk_bytes=chunk_bytes, limits=Limits(cell_bytes=cell_bytes)
-    )
+    limits = Limits(cell_bytes=cell_bytes, row_bytes=row_bytes)
+    run = partial(pass_through, case.data, case.mapping, cuts, chunk_bytes=chunk_bytes, limits=limits)
+    try:
+        expected = expect(case.data, case.mapping, cell_bytes=cell_bytes, row_bytes=row_bytes)
+    except BadHeader:
+        with pytest.raises(HeaderError):
+            run()
+        return
     if expected.failed is not None:
         with pytest.raises((RowRefused, BudgetExceeded)) as caught:
             run()

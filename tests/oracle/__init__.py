@@ -4,8 +4,8 @@ Written from the contract's words, with the standard library (and the ``regex`` 
 promises) alone: ``csv.reader(strict=True)`` and one small function a type and a step. It shares no code with the
 engine, so where the two agree, neither is likely to be wrong.
 
-Covers every type, format, step but ``call``, constraint and ``on_error`` policy, budgets, ``null_values``, ``header``,
-``trim``, ``extra_cells``, ``missing_cells`` and ``blank_rows``, and the limit of a cell, in UTF-8.
+Covers every type, format, step but ``call``, constraint and ``on_error`` policy, budgets, every setting of a mapping's
+``csv`` section but ``compression``, byte order marks, and the limits of a cell and of a row.
 """
 
 from tests.oracle.faults import Bad

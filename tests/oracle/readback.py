@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode
 from decimal import Decimal
 from typing import Any
 
 from tests.oracle.files import Reject
+from tests.oracle.texts import refused_as_surrogates
 
 __all__ = ["read_jsonl", "read_rejects"]
 
@@ -25,12 +27,20 @@ def read_rejects(data: bytes) -> list[Reject]:
             record["line"],
             tuple((error["field"] or "", error["code"]) for error in record["errors"]),
             _raw(record),
+            record.get("raw_bytes"),
         )
         for record in read_jsonl(data)
     ]
 
 
 def _raw(record: dict[str, Any]) -> str:
-    """The exact source text: of a row that is not UTF-8, ``raw`` only shows it and ``raw_base64`` holds it."""
-    exact = record.get("raw_base64")
-    return str(record["raw"]) if exact is None else b64decode(exact, validate=True).decode("utf-8", "surrogateescape")
+    """The exact source text: of a row that does not decode, ``raw`` only shows it and ``raw_base64`` holds it."""
+    shown, exact = str(record["raw"]), record.get("raw_base64")
+    if exact is None:
+        assert "raw_encoding" not in record, "raw_encoding is about raw_base64"
+        return shown
+    text = refused_as_surrogates(b64decode(exact, validate=True), record.get("raw_encoding", "utf-8"))
+    assert re.sub("\ufffd+", "\ufffd", shown) == re.sub("[\ufffd\udc00-\udcff]+", "\ufffd", text), (
+        "raw shows another text"
+    )
+    return text
