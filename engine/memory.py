@@ -37,9 +37,9 @@ With N workers, M pipelines each, and ``held`` the source text that one pipeline
 ``record`` is what tells the figures apart: 0 for files whose rows are much shorter than a chunk, ``row_bytes`` when
 every pipeline holds the longest row there may be, all at once.
 
-``CONVERT`` and ``WAITING`` are bytes a byte of text. They hold while a row's cost goes with its length, and do not
-where rows are a few bytes each and all rejected (a kilobyte of record each, before it is written), or where output is
-many times the text: forty empty columns that become forty named nulls.
+``CONVERT`` and ``WAITING`` are bytes a byte of text, measured on ordinary rows. Of rows of a few bytes each, what
+becomes of a row is far more than it: a kilobyte of reject record, or forty named nulls. They fit the same terms because
+a chunk has no more than ``CHUNK_ROWS`` rows.
 """
 
 from __future__ import annotations

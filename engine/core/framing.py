@@ -6,7 +6,9 @@ The bytes are UTF-8, in which the characters that structure CSV stand for themse
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -47,17 +49,43 @@ class Frame:
 
     def spans(self) -> tuple[Places, Places]:
         """Where the records begin and end, lines that are no rows too, and blank ones if the dialect counts them."""
-        quotes = self.quotes
-        if quotes is None:
-            assert self.dialect.quote is not None
-            quotes = np.flatnonzero(np.frombuffer(self.seen, np.uint8) == ord(self.dialect.quote))
-        ends = record_ends(self.seen, quotes)
+        ends = record_ends(self.seen, self._quotes())
         starts = np.concatenate([[0], ends[:-1]])[: len(ends)]
         if not self.dialect.blank_rows:
             first = np.frombuffer(self.data, np.uint8)[starts]
             full = (first != 10) & (first != 13)
             starts, ends = starts[full], ends[full]
         return starts, ends
+
+    def split(self, rows: int) -> Iterator[Frame]:
+        """The same records in order, at most so many rows together."""
+        if self.lines <= rows:
+            yield self
+            return
+        _, ends = self.spans()
+        cuts = [0, *ends[rows - 1 : -1 : rows].tolist(), len(self.data)]
+        quotes = self._quotes()
+        for start, stop in pairwise(cuts):
+            data = self.data[start:stop]
+            first, last = quotes.searchsorted([start, stop])
+            yield Frame(
+                self.dialect,
+                data,
+                data if self.seen is self.data else self.seen[start:stop],
+                count_lines(data),
+                [
+                    line._replace(start=line.start - start, stop=line.stop - start)
+                    for line in self.refused
+                    if start <= line.start < stop
+                ],
+                quotes[first:last] - start,
+            )
+
+    def _quotes(self) -> Places:
+        if self.quotes is not None:
+            return self.quotes
+        assert self.dialect.quote is not None
+        return np.flatnonzero(np.frombuffer(self.seen, np.uint8) == ord(self.dialect.quote))
 
 
 def frame(data: bytes, dialect: Dialect, row_bytes: int, *, final: bool = False) -> Frame:

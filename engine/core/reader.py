@@ -18,6 +18,7 @@ from engine.core.lines import LineSkipper, count_lines
 __all__ = ["CHUNK_BYTES", "CsvReader", "Placed"]
 
 CHUNK_BYTES = 2_097_152  # records are parsed about so many bytes at a time: enough to make calls cheap, few to hold
+CHUNK_ROWS = 16_384  # and no more of them: of tiny rows, what becomes of a row is far larger than it
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +95,11 @@ class CsvReader:
             self._endless = None
         framed = frame(data, self._dialect, self._limits.row_bytes, final=final)
         if framed.data:
-            chunk = parse_chunk(framed, shape, self._usual)
-            self._usual = chunk.usual
-            yield self._place(chunk)
             data = data[len(framed.data) :]
+            for part in framed.split(CHUNK_ROWS):
+                chunk = parse_chunk(part, shape, self._usual)
+                self._usual = chunk.usual
+                yield self._place(chunk)
         if len(data) > self._limits.row_bytes:  # all of it one line: of a record of several, less would be left
             self._endless = EndlessLine(self._dialect, self._limits.row_bytes)
             data = self._endless.feed(data, final=False)

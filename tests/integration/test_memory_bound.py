@@ -108,6 +108,27 @@ def test_ordinary_rows_keep_the_bound(
     assert ran.peak < most
 
 
+COLUMNS = [f"c{place}" for place in range(40)]
+TINY: dict[str, tuple[bytes, list[str]]] = {
+    "all rejected": (b"abc\n", ["a"]),
+    "forty nulls": (b"," * 39 + b"\n", COLUMNS),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", TINY)
+def test_tiny_rows_keep_the_bound(kind: str, tmp_path: Path) -> None:
+    """Rows of a few bytes, of which each becomes many times as much, stay below the bound for short rows."""
+    row, names = TINY[kind]
+    header = ",".join(names).encode() + b"\n"
+    mapping = NOTES | {"fields": [{"name": name, "type": "int"} for name in names]}
+    ran = run(tmp_path, mapping, Repeated(header, row * 1000, 2_400_000 // (1000 * len(row))), "")
+    rejected = ran.total("rows_read") if kind == "all rejected" else 0
+    assert ran.total("rows_rejected") == rejected
+    print(f"{ran.peak / MIB:.0f} of {bound().usual / MIB:.0f} MiB")
+    assert ran.peak < bound().usual
+
+
 def text(length: int) -> bytes:
     """Plain text that no two rows share."""
     return random.Random(length).randbytes(length // 2).hex().encode()
