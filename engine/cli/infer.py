@@ -63,8 +63,6 @@ def infer(
     for note in proposal.notes:
         sys.stderr.write(f"{note}\n")
     toml = output is not None and output.suffix == ".toml"
-    if toml and proposal.mapping.csv.quote is None:
-        raise UsageError([Problem("--output", f"{output}: TOML has no null to say csv.quote with; name a .json file")])
     text = to_toml_document(proposal.document) if toml else to_json_document(proposal.document)
     if output is None:
         sys.stdout.write(text)

@@ -59,11 +59,12 @@ class CsvDialect(_Model):
 
     ``header`` true takes the labels from the first record, false labels the columns ``"1"``, ``"2"``, ...; a list gives
     the labels of a file that has none. ``compression`` infer goes by a file's suffix, then by its first bytes. An
-    ``escape`` that is the quote itself says that quotes are doubled, as they always may be.
+    ``escape`` that is the quote itself says that quotes are doubled, as they always may be. An empty ``quote`` is null,
+    which TOML cannot say.
     """
 
     delimiter: _Character = ","
-    quote: _Character | None = '"'
+    quote: _Character | Literal[""] | None = '"'
     escape: _Character | None = None
     header: bool | Annotated[list[str], Field(min_length=1)] = True
     encoding: Annotated[str, AfterValidator(codec_name)] = "utf-8"
@@ -88,7 +89,7 @@ class CsvDialect(_Model):
         """The same as the core reads it."""
         return Dialect(
             self.delimiter,
-            self.quote,
+            self.quote or None,
             escape=self.escape if self.escape != self.quote else None,
             encoding=self.encoding,
             skip_lines=self.skip_lines,

@@ -11,9 +11,10 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any
 
+from engine.core.dialect import Dialect
 from engine.core.examples import convert_few, testable
 from engine.core.limits import Limits
-from engine.core.mapping import CsvDialect, Mapping
+from engine.core.mapping import Mapping
 from engine.core.plan import Plan
 from engine.core.reader import CsvReader
 from engine.core.rows import RowIndex
@@ -66,7 +67,7 @@ def preview(head: bytes, mapping: Mapping, limits: Limits, rows: int) -> list[Pr
     for number, raw in enumerate(found, 1):
         errors = rejects.get(number, [])
         values = {} if number in rejects else next(written)
-        source = dict(zip(labels, _cells(raw, mapping.csv), strict=False))
+        source = dict(zip(labels, _cells(raw, mapping.csv.dialect), strict=False))
         previews.append(_row(number, mapping, source, values, errors))
     return previews
 
@@ -87,12 +88,12 @@ def _first_rows(head: bytes, mapping: Mapping, limits: Limits, rows: int) -> tup
     return labels, found
 
 
-def _cells(raw: bytes, dialect: CsvDialect) -> list[str]:
+def _cells(raw: bytes, dialect: Dialect) -> list[str]:
     reader = csv.reader(
         io.StringIO(raw.decode(errors="replace"), newline=""),
         delimiter=dialect.delimiter,
         quotechar=dialect.quote,
-        escapechar=dialect.dialect.escape,
+        escapechar=dialect.escape,
         quoting=csv.QUOTE_NONE if dialect.quote is None else csv.QUOTE_MINIMAL,
     )
     return next(reader, [])

@@ -101,13 +101,14 @@ def test_odd_files_go_through_check_and_run(tmp_path: Path, data: bytes, setting
     assert engine("run", "m.json", "odd.csv", "--output", "out", cwd=tmp_path).returncode == 0
 
 
-def test_what_toml_cannot_say(tmp_path: Path) -> None:
-    """TOML has no null: a file without quotes gets no mapping that would say otherwise."""
+def test_no_quote_in_toml(tmp_path: Path) -> None:
+    """TOML has no null: the mapping of a file without quotes says so with an empty text, and reads it."""
     (tmp_path / "a.csv").write_text("id,size\n" + "".join(f'{row},"{row} inch\n' for row in range(9)))
-    done = engine("infer", "a.csv", "--output", "m.toml", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "--output: m.toml: TOML has no null" in done.stderr
-    assert not (tmp_path / "m.toml").exists()
+    assert engine("infer", "a.csv", "--output", "m.toml", cwd=tmp_path).returncode == 0
+    assert tomllib.loads((tmp_path / "m.toml").read_text())["csv"] == {"quote": ""}
+    checked = engine("check", "m.toml", "a.csv", cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    assert "9 rows: 0 rejected" in checked.stdout, checked.stdout
 
 
 @pytest.mark.parametrize(

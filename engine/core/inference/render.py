@@ -21,7 +21,10 @@ def _fields(fields: list[dict[str, Any]]) -> str:
 
 
 def to_toml_document(document: dict[str, Any]) -> str:
-    """The document as TOML. JSON's texts, numbers, booleans and arrays are TOML's too, with one character escaped."""
+    """The document as TOML. JSON's texts, numbers, booleans and arrays are TOML's too, with one character escaped.
+
+    It has no null: of a quote the empty text says the same.
+    """
     lines = [f"{key} = {_toml(value)}" for key, value in document.items() if not isinstance(value, list | dict)]
     for key, value in document.items():
         for table in value if isinstance(value, list) else [value]:
@@ -32,7 +35,7 @@ def to_toml_document(document: dict[str, Any]) -> str:
 
 
 def _toml(value: Any) -> str:
-    return _value(value).replace("\x7f", "\\u007f")
+    return '""' if value is None else _value(value).replace("\x7f", "\\u007f")
 
 
 def _value(value: Any) -> str:
