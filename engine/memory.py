@@ -39,7 +39,7 @@ every pipeline holds the longest row there may be, all at once.
 
 ``CONVERT`` and ``WAITING`` are bytes a byte of text, measured on ordinary rows. Of rows of a few bytes each, what
 becomes of a row is far more than it: a kilobyte of reject record, or forty named nulls. They fit the same terms because
-a chunk has no more than ``CHUNK_ROWS`` rows.
+a chunk has no more than ``CHUNK_ROWS`` rows and ``CHUNK_CELLS`` cells.
 """
 
 from __future__ import annotations

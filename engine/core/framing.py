@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 
 from engine.core.dialect import Dialect
-from engine.core.lines import Places, count_lines, last_line_end, record_ends, whole_lines
-from engine.core.quotes import left_open
+from engine.core.lines import Places, count_lines, last_line_end, lone_returns, record_ends, whole_lines
+from engine.core.quotes import prove
 from engine.core.strict import Refused, Strict
 
 __all__ = ["NO_QUOTES", "Frame", "file_ending", "frame", "unescaped"]
@@ -107,22 +107,23 @@ def frame(data: bytes, dialect: Dialect, row_bytes: int, *, final: bool = False)
     end = len(seen) if final else whole_lines(seen)
     quotes: Places | None = NO_QUOTES
     refused: list[Refused] = []
-    if known > row_bytes or unended:
-        is_open = None
-    elif dialect.quote is None or dialect.quote.encode() not in seen:
-        is_open = False
-    else:
-        quotes, is_open = None, left_open(seen, end, dialect)
-    if is_open is None or (is_open and final):
+    exact, feeds = known > row_bytes or unended, None
+    if not exact and dialect.quote is not None and dialect.quote.encode() in seen:
+        proven = prove(seen, end, dialect)
+        exact = proven is None or (proven.left_open and final)
+        if proven is not None and not exact:
+            quotes, feeds = None, proven.feeds
+            if proven.left_open:
+                start = _open_record(seen, end, dialect)
+                feeds, end = feeds - seen.count(b"\n", start, end), start
+    if exact:
         strict = Strict(seen[:end], dialect, row_bytes, known=known, final=final, unended=unended)
         end, quotes, refused = strict.end, strict.quotes, strict.refused
-    elif is_open:
-        end = _open_record(seen, end, dialect)
-    if end < len(data):
-        plain = seen is data
-        data = data[:end]
-        seen = data if plain else seen[:end]
-    return Frame(dialect, data, seen, count_lines(data), refused, quotes)
+    plain = seen is data
+    data = data[:end]
+    seen = data if plain else seen[:end]
+    lines = feeds + lone_returns(data) if feeds is not None and plain else count_lines(data)
+    return Frame(dialect, data, seen, lines, refused, quotes)
 
 
 def unescaped(data: bytes, dialect: Dialect) -> bytes:

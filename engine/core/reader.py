@@ -18,7 +18,9 @@ from engine.core.lines import LineSkipper, count_lines
 __all__ = ["CHUNK_BYTES", "CsvReader", "Placed"]
 
 CHUNK_BYTES = 2_097_152  # records are parsed about so many bytes at a time: enough to make calls cheap, few to hold
-CHUNK_ROWS = 16_384  # and no more of them: of tiny rows, what becomes of a row is far larger than it
+# And no more of them: what becomes of a tiny row, or of an empty cell, is far larger than it.
+CHUNK_ROWS = 32_768
+CHUNK_CELLS = 655_360
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class CsvReader:
         framed = frame(data, self._dialect, self._limits.row_bytes, final=final)
         if framed.data:
             data = data[len(framed.data) :]
-            for part in framed.split(CHUNK_ROWS):
+            for part in framed.split(min(CHUNK_ROWS, max(CHUNK_CELLS // max(len(shape.wanted), 1), 1))):
                 chunk = parse_chunk(part, shape, self._usual)
                 self._usual = chunk.usual
                 yield self._place(chunk)
