@@ -122,7 +122,8 @@ def test_takes_linear_time(line: bytes, dialect: dict[str, Any], row_bytes: int)
     times = 1000
     while (few_cost := cost(times)) < 0.004:  # too short to be told from a bad moment
         times *= 2
-    assert cost(8 * times) < 24 * min(few_cost, cost(times))  # eight, and a bad day
+    few_cost = min(few_cost, cost(times))
+    assert any(cost(8 * times) < 24 * few_cost for _ in range(4))  # eight; a garbage collection may fall into some
 
 
 def _codes(outcomes: Iterable[list[str | None] | str]) -> Counter[str]:
