@@ -38,7 +38,7 @@ check: setup ## format, lint, types, shell scripts
 	.venv-gil/bin/shellcheck --external-sources --source-path=SCRIPTDIR .ci/run $$(grep -lE '^#(!.*sh| shellcheck shell)' scripts/*)
 
 .PHONY: bench
-bench: setup ## the benchmarks; ARGS=mapping: the mapping core against DuckDB
+bench: setup ## the benchmarks; ARGS=mapping, against DuckDB; ARGS=reading, CSV alone; ARGS=flat, memory
 	@.venv/bin/python -m bench $(ARGS)
 
 .PHONY: image

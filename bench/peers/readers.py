@@ -74,11 +74,8 @@ class Reader(Protocol):
 class _InBatches:
     """What makes columns anyway is timed as it makes them."""
 
-    def read(self, source: Source) -> int:
+    def read(self: Reader, source: Source) -> int:
         return sum(len(columns[0]) for columns in self.batches(source))
-
-    def batches(self, source: Source) -> Iterator[Columns]:
-        raise NotImplementedError
 
 
 class _Engine(_InBatches):

@@ -6,9 +6,11 @@ The bytes are UTF-8, in which the characters that structure CSV stand for themse
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import attrgetter
 from typing import Literal
 
 import numpy as np
@@ -32,7 +34,7 @@ class Frame:
         data: their bytes, line ends included.
         seen: ``data`` with what is escaped, and its escapes, made plain text.
         lines: line ends in ``data``.
-        refused: the lines among them that are no rows.
+        refused: the lines among them that are no rows, in order.
         quotes: those of ``seen`` that open and close in turn; None where all do.
     """
 
@@ -75,11 +77,14 @@ class Frame:
                 count_lines(data),
                 [
                     line._replace(start=line.start - start, stop=line.stop - start)
-                    for line in self.refused
-                    if start <= line.start < stop
+                    for line in self._refused(start, stop)
                 ],
                 quotes[first:last] - start,
             )
+
+    def _refused(self, start: int, stop: int) -> list[Refused]:
+        first, last = (bisect_left(self.refused, place, key=attrgetter("start")) for place in (start, stop))
+        return self.refused[first:last]
 
     def _quotes(self) -> Places:
         if self.quotes is not None:

@@ -16,7 +16,7 @@ from engine.core.dialect import Dialect
 
 __all__ = ["Proven", "prove", "structural"]
 
-_BLOCK = 1_048_576  # bytes looked at together: their masks stay in the cache
+_BLOCK = 1_048_576  # bytes looked at together: numpy's calls cost more than leaving the cache does
 _ONE, _LAST = np.uint64(1), np.uint64(63)
 _WIDTHS = [np.uint64(1 << step) for step in range(6)]
 
