@@ -37,6 +37,10 @@ check: setup ## format, lint, types, shell scripts
 	.venv-gil/bin/mypy
 	.venv-gil/bin/shellcheck --external-sources --source-path=SCRIPTDIR .ci/run $$(grep -lE '^#(!.*sh| shellcheck shell)' scripts/*)
 
+.PHONY: soak
+soak: setup ## storms of messages, kills, freezes and faults for 15 minutes; ARGS='--minutes 3'
+	@.venv/bin/python -m tests.soak $(ARGS)
+
 .PHONY: bench
 bench: setup ## the benchmarks; ARGS=mapping, against DuckDB; ARGS=reading, CSV alone; ARGS=flat, memory
 	@.venv/bin/python -m bench $(ARGS)

@@ -1,30 +1,36 @@
-"""One message's files: assign them to workers, gather what they became, commit all of it or nothing.
-
-The commit follows Hadoop's S3A committers: every output is a pending upload, invisible until completed; when all files
-are done they are completed together, and the manifest, written last and only once, is the commit.
-"""
+"""One message's files: take over what an earlier attempt finished, run the rest, commit all of it or nothing."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import structlog
+
+from engine.attempts import run_files
+from engine.bounded import each, uninterrupted
+from engine.checkpoint import Checkpoint, checkpoint_key, fingerprint
+from engine.commit import complete_all, publish
+from engine.config import Settings
 from engine.core.encoders import output_suffix
 from engine.core.limits import Limits
 from engine.core.mapping import Mapping
-from engine.errors import BatchFailed, ConservationError, DestinationExists, EngineError, SourceMissing, WorkerDied
+from engine.errors import BatchFailed, DestinationExists, EngineError, Failure, SourceMissing
 from engine.layout import MANIFEST, output_keys
-from engine.manifest import FileEntry, Manifest, ObjectEntry
-from engine.pipeline import FileJob, FileResult, OnProgress
-from engine.pool.assign import AssignPolicy, assign
+from engine.lease import Hold, NoLease
+from engine.manifest import Manifest
+from engine.pipeline import FileJob, FileProgress, FileResult, OnProgress
+from engine.pool.assign import AssignPolicy
 from engine.pool.open import Pool
-from engine.ports import Location, ObjectInfo, ObjectStore, PendingUpload, Stores
+from engine.ports import Location, ObjectStore, Stores
+from engine.resume import abandon, adopt, discard, forget
 
-__all__ = ["Batch", "Committed", "SourceFile", "run_batch"]
+__all__ = ["Batch", "Committed", "Effort", "SourceFile", "run_batch"]
 
-_AT_ONCE = 16  # small calls to a store in flight
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +69,38 @@ class Batch:
     correlation_id: str | None = None
     existing: Literal["done", "refuse", "replace"] = "done"
 
+    @property
+    def resumable(self) -> bool:
+        """Whether a message stands behind the batch: it will be tried again, and its folder is its own."""
+        return self.existing == "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How batches are run, whichever they are: names as in ``config.toml``.
+
+    Attributes:
+        assign: which worker gets which file.
+        attempts: how often a file is run in all, when its failures are transient.
+    """
+
+    assign: AssignPolicy = "round_robin"
+    limits: Limits = field(default_factory=Limits)
+    attempts: int = 1
+
+    @classmethod
+    def of(cls, settings: Settings) -> Effort:
+        """What the configuration says."""
+        return cls(settings.pool.assign, Limits.of(settings.limits), settings.failure.attempts)
+
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """A batch that is visible; ``before`` when an earlier attempt had done it."""
+    """A batch that is visible; ``before`` when an earlier attempt had done all of it, ``resumed`` so many files."""
 
     manifest: Manifest
     before: bool = False
+    resumed: int = 0
 
 
 async def run_batch(
@@ -77,44 +108,177 @@ async def run_batch(
     *,
     pool: Pool,
     stores: Stores,
-    policy: AssignPolicy,
-    limits: Limits,
+    effort: Effort,
     on_files: Callable[[Sequence[SourceFile]], None],
     on_progress: OnProgress,
-    check_lease: Callable[[], None] = lambda: None,
+    hold: Hold | None = None,
 ) -> Committed:
     """Runs a batch to its commit.
 
     Args:
         stores: of the calling loop; the workers have their own.
         on_files: called once, with the files, before the first of them is read.
-        check_lease: called before each step that makes something visible; raises LeaseLost when the message may be
-            somebody else's by now.
+        hold: the lease on the batch's message, where it has one.
 
-    On any failure, and on cancellation, everything uploaded is discarded before the exception leaves.
+    On failure, and on cancellation, what unfinished files uploaded is aborted before the exception leaves. So is what
+    finished files uploaded, unless the batch is resumable and may be tried again: then their checkpoints are kept, and
+    the next attempt reads none of their bytes. After a lost lease nothing is undone that another worker may use.
 
     Raises:
         BatchFailed: something failed; every failed file is named.
         DestinationExists: there is a manifest, and ``batch.existing`` is ``refuse``.
     """
+    run = _Run(batch, pool, effort, on_progress, hold or NoLease())
     try:
         destination = await stores.open(batch.destination)
-        earlier = await _earlier(batch, destination)
-        if earlier is not None and batch.existing == "done":
-            return Committed(earlier, before=True)
-        files = await _files(batch, stores, sized=policy == "largest_first")
-        on_files(files)
-        results = await _run_files(_jobs(batch, files, limits), pool, policy, destination, on_progress)
-        return await _commit(batch, results, destination, earlier, check_lease)
+        source = await stores.open(batch.source)
+        try:
+            return await run.commit(source, destination, on_files)
+        except BaseException as error:
+            await uninterrupted(run.clean_up(destination, error))
+            raise
     except DestinationExists:
         raise
     except EngineError as error:
         raise BatchFailed(batch.batch_id, [error]) from error
     except ExceptionGroup as group:
-        errors, others = group.split(EngineError)
-        if errors is None or others is not None:
+        errors = [error for error in _leaves(group) if isinstance(error, EngineError)]
+        if len(errors) < len(list(_leaves(group))):
             raise
-        raise BatchFailed(batch.batch_id, [e for e in errors.exceptions if isinstance(e, EngineError)]) from group
+        raise BatchFailed(batch.batch_id, errors) from group
+
+
+class _Run:
+    """One attempt. Used on one loop."""
+
+    def __init__(self, batch: Batch, pool: Pool, effort: Effort, on_progress: OnProgress, hold: Hold) -> None:
+        self._attempt = uuid.uuid4().hex
+        self._batch = batch
+        self._pool = pool
+        self._effort = effort
+        self._on_progress = on_progress
+        self._hold = hold
+        self._jobs: list[FileJob] = []
+        self._done: dict[int, FileResult] = {}  # finished files by index: their uploads are to be kept or discarded
+
+    async def commit(
+        self,
+        source: ObjectStore,
+        destination: ObjectStore,
+        on_files: Callable[[Sequence[SourceFile]], None],
+    ) -> Committed:
+        batch = self._batch
+        earlier = await _earlier(batch, destination)
+        if earlier is not None and batch.resumable:
+            await self._forget(destination)
+            return Committed(earlier, before=True)
+        files = await _files(batch, source, sized=self._effort.assign == "largest_first")
+        self._jobs = _jobs(batch, files, self._effort.limits)
+        on_files(files)
+        resumed = await self._resume(source, destination) if batch.resumable else 0
+        await run_files(
+            [job for job in self._jobs if job.index not in self._done],
+            pool=self._pool,
+            policy=self._effort.assign,
+            attempts=self._effort.attempts,
+            destination=destination,
+            on_progress=self._progress,
+            finished=lambda job, result: self._finished(job, result, destination),
+        )
+        self._hold.check()
+        if earlier is not None:  # from here until the new manifest the batch counts as not committed
+            await destination.delete(batch.root + MANIFEST)
+        manifest = Manifest(
+            batch_id=batch.batch_id,
+            mapping_id=batch.mapping.id,
+            mapping_sha256=batch.mapping.sha256,
+            files=await complete_all([self._done[job.index] for job in self._jobs], destination, self._hold),
+            correlation_id=batch.correlation_id,
+            attempt=self._attempt,
+        )
+        self._done.clear()  # nothing is undone any more: whether a manifest was written may never be known
+        await publish(manifest, batch.root, destination, self._hold)
+        if earlier is not None:
+            stale = earlier.keys - manifest.keys
+            await each(destination.delete, sorted(stale))
+        if batch.resumable:
+            await self._forget(destination)
+        return Committed(manifest, resumed=resumed)
+
+    async def clean_up(self, destination: ObjectStore, cause: BaseException) -> None:
+        """Discards what finished files uploaded, unless somebody may need it. What fails is noted on ``cause``,
+        which is what the caller must hear of."""
+        kind = _kind(cause)
+        if kind is Failure.LEASE_LOST or (self._batch.resumable and kind is not Failure.PERMANENT):
+            return
+        try:
+            self._hold.check()
+        except EngineError:
+            return  # another worker may have taken over these very uploads
+        try:
+            if self._batch.resumable:
+                await abandon(self._batch.root, destination, self._hold)
+            else:
+                uploads = [upload for result in self._done.values() for upload in result.uploads]
+                await each(lambda upload: discard(destination, upload, self._hold), uploads)
+        except* EngineError as errors:
+            cause.add_note(f"an upload was left open: {next(_leaves(errors))}")
+
+    async def _resume(self, source: ObjectStore, destination: ObjectStore) -> int:
+        self._done = await adopt(self._batch.root, self._jobs, source, destination, self._hold)
+        for index, result in self._done.items():
+            self._progress(FileProgress(index, result.bytes_read, result.counts, done=True))
+        if self._done:
+            log.info("batch resumed", files_done=len(self._done), files=len(self._jobs))
+        return len(self._done)
+
+    async def _finished(self, job: FileJob, result: FileResult, destination: ObjectStore) -> None:
+        self._done[job.index] = result
+        if not self._batch.resumable:
+            return
+        try:
+            self._hold.check()  # a worker that has lost the message must not replace what the next one leaves
+            checkpoint = Checkpoint(fingerprint(job), self._attempt, result)
+            await destination.put(self._checkpoint_key(job), checkpoint.to_json())
+        except BaseException as error:
+            # Without its checkpoint nobody would find the file. If it was written all the same, it points to uploads
+            # that are gone, and is dropped.
+            del self._done[job.index]
+            try:
+                await uninterrupted(each(destination.abort, result.uploads))
+            except* EngineError as errors:
+                error.add_note(f"an upload was left open: {next(_leaves(errors))}")
+            raise
+
+    def _checkpoint_key(self, job: FileJob) -> str:
+        return checkpoint_key(self._batch.root, job.key, job.version_id)
+
+    def _progress(self, progress: FileProgress) -> None:
+        self._hold.advanced()
+        self._on_progress(progress)
+
+    async def _forget(self, destination: ObjectStore) -> None:
+        """The batch is committed; that something of it is left over must not fail it."""
+        try:
+            await forget(self._batch.root, destination)
+        except* EngineError as errors:
+            log.warning("left over, for engine janitor to remove", error=str(next(_leaves(errors))))
+
+
+def _kind(error: BaseException) -> Failure:
+    """What a failed attempt means for the message. Anything but an engine error, or a cancellation, is a bug."""
+    if isinstance(error, asyncio.CancelledError):
+        return Failure.SHUTDOWN
+    found = [each for each in _leaves(error) if isinstance(each, EngineError)]
+    return BatchFailed("", found).kind if found else Failure.PERMANENT
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
 
 
 async def _earlier(batch: Batch, destination: ObjectStore) -> Manifest | None:
@@ -129,18 +293,17 @@ async def _earlier(batch: Batch, destination: ObjectStore) -> Manifest | None:
     return Manifest.from_json(await destination.get(key))
 
 
-async def _files(batch: Batch, stores: Stores, *, sized: bool) -> list[SourceFile]:
+async def _files(batch: Batch, source: ObjectStore, *, sized: bool) -> list[SourceFile]:
     """The batch's files; with their sizes where they are asked for or cost nothing."""
-    source = await stores.open(batch.source)
     if isinstance(batch.files, str):
         found = [SourceFile(info.key, size=info.size) async for info in source.list(batch.files)]
         found = [file for file in found if not file.key.endswith("/")]  # what consoles make for an empty folder
         if not found:
-            raise SourceMissing(f"no object under {batch.source}/{batch.files}")
+            raise SourceMissing(f"no object under {batch.source}/{batch.files}: check the prefix")
         return found
     if not sized or all(file.size for file in batch.files):
         return list(batch.files)
-    infos = await _bounded(source.head(file.key) for file in batch.files)
+    infos = await each(lambda file: source.head(file.key), batch.files)
     return [
         replace(file, size=info.size if info is not None else 0)  # a missing one is reported when it is read
         for file, info in zip(batch.files, infos, strict=True)
@@ -168,126 +331,3 @@ def _jobs(batch: Batch, files: Sequence[SourceFile], limits: Limits) -> list[Fil
         )
         for index, (file, key) in enumerate(zip(files, keys, strict=True))
     ]
-
-
-async def _run_files(
-    jobs: Sequence[FileJob], pool: Pool, policy: AssignPolicy, destination: ObjectStore, on_progress: OnProgress
-) -> list[FileResult]:
-    """Runs all files, or none: the first failure cancels the rest and discards what the others uploaded."""
-    tasks: list[asyncio.Task[FileResult]] = []
-    try:
-        async with asyncio.TaskGroup() as group:
-            for job, worker in zip(jobs, assign([job.size for job in jobs], pool.workers, policy), strict=True):
-                tasks.append(group.create_task(pool.run(job, worker, on_progress), name=job.key))
-    except BaseException as error:
-        await _discarded(_leftovers(jobs, tasks, destination), error)
-        raise
-    return [task.result() for task in tasks]
-
-
-def _leftovers(
-    jobs: Sequence[FileJob], tasks: Sequence[asyncio.Task[FileResult]], store: ObjectStore
-) -> list[Awaitable[object]]:
-    """Aborts of what finished files uploaded and what dead workers left open; the others cleaned up themselves."""
-    aborts: list[Awaitable[object]] = []
-    for job, task in zip(jobs, tasks, strict=False):  # fewer tasks than jobs when cancelled while starting them
-        if task.cancelled():
-            continue
-        if isinstance(task.exception(), WorkerDied):
-            aborts += [store.abort_open(job.data_key), store.abort_open(job.rejects_key)]
-        elif task.exception() is None:
-            aborts += [store.abort(upload) for upload in _uploads([task.result()])]
-    return aborts
-
-
-async def _discarded(aborts: Iterable[Awaitable[object]], cause: BaseException) -> None:
-    """Awaits all aborts. What fails is noted on ``cause``, which is what the caller must hear of."""
-
-    async def one(abort: Awaitable[object]) -> None:
-        try:
-            await abort
-        except EngineError as error:
-            cause.add_note(f"an upload was left open: {error}")
-
-    await _bounded(one(abort) for abort in aborts)
-
-
-def _uploads(results: Iterable[FileResult]) -> list[PendingUpload]:
-    return [upload for result in results for upload in (result.data, result.rejects) if upload is not None]
-
-
-async def _commit(
-    batch: Batch,
-    results: Sequence[FileResult],
-    destination: ObjectStore,
-    earlier: Manifest | None,
-    check_lease: Callable[[], None],
-) -> Committed:
-    """Makes everything visible, the manifest last. Up to the first Complete a failure leaves nothing behind."""
-    key = batch.root + MANIFEST
-    visible: dict[str, ObjectInfo] = {}
-
-    async def complete(upload: PendingUpload) -> None:
-        info = await destination.complete(upload)
-        if info.size != upload.size:
-            raise ConservationError(f"{upload.key} holds {info.size} bytes, {upload.size} were sent")
-        visible[upload.key] = info
-
-    uploads = _uploads(results)
-    try:
-        check_lease()
-        if earlier is not None:  # from here until the new manifest the batch counts as not committed
-            await destination.delete(key)
-        await _bounded(complete(upload) for upload in uploads)
-        check_lease()
-        manifest = Manifest(
-            batch_id=batch.batch_id,
-            mapping_id=batch.mapping.id,
-            mapping_sha256=batch.mapping.sha256,
-            files=[_entry(result, visible) for result in results],
-            correlation_id=batch.correlation_id,
-        )
-        written = await destination.put(key, manifest.to_json(), only_if_absent=True)
-    except BaseException as error:
-        await _discarded((destination.abort(upload) for upload in uploads if upload.key not in visible), error)
-        raise
-    if written is None:  # another worker committed the same batch meanwhile: same input, same output
-        return Committed(Manifest.from_json(await destination.get(key)), before=True)
-    if earlier is not None:
-        stale = {entry.key for file in earlier.files for entry in (file.output, file.rejects) if entry is not None}
-        await _bounded(destination.delete(old) for old in sorted(stale - visible.keys()))
-    return Committed(manifest)
-
-
-def _entry(result: FileResult, visible: dict[str, ObjectInfo]) -> FileEntry:
-    def written(upload: PendingUpload) -> ObjectEntry:
-        info = visible[upload.key]
-        return ObjectEntry(info.key, info.size, info.etag)
-
-    return FileEntry(
-        source=result.source.key,
-        version_id=result.source.version_id,
-        etag=result.source.etag,
-        bytes_read=result.bytes_read,
-        rows_read=result.counts.rows_read,
-        rows_written=result.counts.rows_written,
-        rows_rejected=result.counts.rows_rejected,
-        cells_nulled=result.counts.cells_nulled,
-        errors=dict(sorted(result.counts.codes.items())),
-        output=written(result.data),
-        rejects=written(result.rejects) if result.rejects is not None else None,
-        labels=list(result.labels),
-    )
-
-
-async def _bounded[T](calls: Iterable[Awaitable[T]]) -> list[T]:
-    """Awaits all, a few at once; results in order. A failure cancels the rest and leaves as an ExceptionGroup."""
-    slots = asyncio.Semaphore(_AT_ONCE)
-
-    async def one(call: Awaitable[T]) -> T:
-        async with slots:
-            return await call
-
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(call)) for call in calls]
-    return [task.result() for task in tasks]

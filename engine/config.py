@@ -37,6 +37,12 @@ def _http(text: str) -> str:
     return text
 
 
+def _bucket(text: str) -> str:
+    if not text or "://" in text:
+        raise ValueError("must be the name of a bucket, without s3://")
+    return text
+
+
 Url = Annotated[str, AfterValidator(_http)]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -64,6 +70,15 @@ class QueueSettings(_Section):
     )
     stall_s: Seconds = Field(600, description="no byte advanced for so long: give the message back")
     dead_letter_url: Url = Field("", description="where messages that can never succeed go; empty: nowhere")
+    document_buckets: list[Annotated[str, AfterValidator(_bucket)]] = Field(
+        [], description="ours, with documents that a message may point to when it is too long for a queue"
+    )
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.url and self.url == self.dead_letter_url:
+            raise ValueError("dead_letter_url: must not be the queue's own url: a message would come back for ever")
+        return self
 
 
 class SourceSettings(_Section):

@@ -131,14 +131,21 @@ class Demo:
         return 1 if observer.errors or len(manifests) < len({file.client for file in made}) else 0
 
     async def _resources(self, moto: Moto) -> Settings:
-        def make() -> str:
+        def make() -> tuple[str, str]:
             for bucket in (*(f"{client}-exports" for client in _CLIENTS), _DESTINATION, _MAPPINGS):
                 moto.make_bucket(bucket)
-            return moto.make_queue("work", visibility_s=60)
+            dead_letters = moto.make_queue("work-dead-letters", MessageRetentionPeriod="1209600")  # 14 days
+            policy = {
+                "deadLetterTargetArn": f"arn:aws:sqs:{REGION}:123456789012:work-dead-letters",
+                "maxReceiveCount": 5,
+            }
+            url = moto.make_queue("work", visibility_s=300, RedrivePolicy=encode_json(policy).decode())
+            return url, dead_letters
 
-        url = await asyncio.to_thread(make)
+        url, dead_letters = await asyncio.to_thread(make)
         overrides: dict[tuple[str, str], Any] = {
             ("queue", "url"): url,
+            ("queue", "dead_letter_url"): dead_letters,
             ("queue", "endpoint_url"): moto.endpoint_url,
             ("queue", "region"): REGION,
             ("source", "allow_endpoints"): [moto.endpoint_url],

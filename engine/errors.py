@@ -15,8 +15,10 @@ from typing import Any, ClassVar
 
 __all__ = [
     "AccessDenied",
+    "AlreadyCommitted",
     "BatchFailed",
     "BudgetExceeded",
+    "ChecksumMismatch",
     "CompressionError",
     "ConfigError",
     "ConservationError",
@@ -28,17 +30,21 @@ __all__ = [
     "FileError",
     "HeaderError",
     "InputError",
+    "LeaseCeiling",
     "LeaseLost",
     "MappingError",
     "MessageError",
+    "OwnAccessDenied",
     "PatternTimeout",
     "Problem",
     "RowRefused",
     "ShuttingDown",
     "SourceChanged",
     "SourceMissing",
+    "Stalled",
     "TransformFailed",
     "TransientError",
+    "Unavailable",
     "UsageError",
     "WorkerDied",
     "nearest",
@@ -209,9 +215,10 @@ class SourceMissing(FileError):
 
 
 class SourceChanged(FileError):
-    """The file was replaced while it was read, or since it was listed."""
+    """The file was replaced while it was read, or since it was listed. Read again from its start it may hold still."""
 
     code = "source-changed"
+    failure = Failure.TRANSIENT
 
 
 class DestinationMissing(EngineError):
@@ -224,6 +231,10 @@ class AccessDenied(EngineError):
     """Credentials are missing, refused, or do not allow the call."""
 
     code = "access-denied"
+
+
+class OwnAccessDenied(AccessDenied):
+    """The engine's own credentials are refused: an operator has to act, and no message is to blame."""
 
 
 class ConservationError(EngineError):
@@ -239,6 +250,30 @@ class TransientError(EngineError):
     failure = Failure.TRANSIENT
 
 
+class Unavailable(TransientError):
+    """Our own side (destination, mapping store, queue) cannot be used now. Says nothing about the message in hand."""
+
+    code = "unavailable"
+
+
+class ChecksumMismatch(TransientError):
+    """What was read is not what the store's checksum of the object says."""
+
+    code = "checksum-mismatch"
+
+
+class Stalled(TransientError):
+    """No byte of the batch has advanced for ``queue.stall_s``."""
+
+    code = "stalled"
+
+
+class LeaseCeiling(TransientError):
+    """The queue keeps a message invisible no longer than 12 hours; the batch goes on at the next receive."""
+
+    code = "lease-ceiling"
+
+
 class WorkerDied(TransientError):
     """The worker that held the file ended; the file was not finished."""
 
@@ -250,6 +285,12 @@ class LeaseLost(EngineError):
 
     code = "lease-lost"
     failure = Failure.LEASE_LOST
+
+
+class AlreadyCommitted(LeaseLost):
+    """Another worker committed the batch while this one worked on it: the message and the output are its own."""
+
+    code = "already-committed"
 
 
 class ShuttingDown(EngineError):

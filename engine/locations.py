@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from engine.config import DestinationSettings, SourceSettings
+from engine.config import DestinationSettings, Settings, SourceSettings
 from engine.errors import MessageError, Problem
-from engine.message import Message, Source
+from engine.message import DocumentRef, Message, Source
 from engine.ports import Credentials, S3Location
 
-__all__ = ["destination_location", "source_location"]
+__all__ = ["destination_location", "document_location", "source_location"]
 
 # S3's own endpoints and nothing else of amazonaws.com: other names there belong to whoever rents them.
 _AWS_S3 = re.compile(r"https://s3(-fips)?(\.dualstack)?([.-][a-z]{2,3}(-[a-z]+)+-\d)?\.amazonaws\.com(\.cn)?")
@@ -47,6 +47,18 @@ def destination_location(message: Message, settings: DestinationSettings) -> tup
         raise MessageError([problem], batch=message.batch_id)
     root = f"{prefix.rstrip('/')}/{message.batch_id}/" if prefix.strip("/") else f"{message.batch_id}/"
     return S3Location(bucket, settings.region, settings.endpoint_url or None), root
+
+
+def document_location(document: DocumentRef, settings: Settings) -> S3Location:
+    """The bucket of a message's document, reached as our own bucket is, with our own credentials.
+
+    Raises:
+        MessageError: the operator does not allow the bucket.
+    """
+    if document.bucket not in settings.queue.document_buckets:
+        what = "is not allowed here: [queue] document_buckets of config.toml lists what is"
+        raise MessageError([Problem("document.bucket", what)])
+    return S3Location(document.bucket, settings.destination.region, settings.destination.endpoint_url or None)
 
 
 def _endpoint_problems(source: Source, settings: SourceSettings) -> list[Problem]:

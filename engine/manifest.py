@@ -44,14 +44,21 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A batch's files, in the order of the message. Holds no times: the same work gives the same manifest."""
+    """A batch's files, in the order of the message. Holds no times: but for ``attempt``, the id of the one that wrote
+    it, the same work gives the same manifest."""
 
     batch_id: str
     mapping_id: str
     mapping_sha256: str
     files: Sequence[FileEntry]
     correlation_id: str | None = None
+    attempt: str = ""
     version: int = 1
+
+    @property
+    def keys(self) -> set[str]:
+        """Of the objects that the batch wrote."""
+        return {entry.key for file in self.files for entry in (file.output, file.rejects) if entry is not None}
 
     @property
     def rows_read(self) -> int:

@@ -1,4 +1,4 @@
-"""The message that asks for work: the body of an SQS message (CONTRACT section 2).
+"""The message that asks for work: the body of an SQS message, or the document that it points to (CONTRACT section 2).
 
 The document is checked here; what a mapping inside it holds is checked by :mod:`engine.core.mapping`. Secrets stay in
 :class:`~pydantic.SecretStr` until a location is made of them, and no error quotes a value.
@@ -6,93 +6,55 @@ The document is checked here; what a mapping inside it holds is checked by :mod:
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
-    SecretStr,
     ValidationError,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema
 
 from engine.codec import decode_json
 from engine.documents import problems
 from engine.errors import InputError, MessageError, Problem
+from engine.names import KEY_BYTES, Bucket, Endpoint, Id, Key, Prefix, Region, RoleArn, Secret, Text
 
 __all__ = [
     "MAX_BYTES",
+    "MAX_DOCUMENT_BYTES",
+    "MAX_FILES",
     "Destination",
+    "DocumentRef",
     "FileRef",
     "Message",
+    "Pointer",
     "Source",
     "SourceCredentials",
     "message_schema",
+    "parse_body",
     "parse_message",
 ]
 
 MAX_BYTES = 1_048_576
 """The longest message that SQS takes, in bytes of UTF-8."""
+MAX_DOCUMENT_BYTES = 64 * 1_048_576
+"""The longest document that a message may point to."""
+MAX_FILES = 1_000_000
+"""The most files that a message may name; some 400 MiB of memory while they are checked."""
 
-_KEY_BYTES = 1024  # S3's limit on a key
-
-
-@dataclass(frozen=True, slots=True)
-class _Matches:
-    """Text that a pattern matches whole; ``what`` says so to people, the schema says it to programs."""
-
-    pattern: str
-    what: str
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self._check, handler(source))
-
-    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {**handler(core), "pattern": f"^(?:{self.pattern})$"}
-
-    def _check(self, text: str) -> str:
-        if not re.fullmatch(self.pattern, text):
-            raise ValueError(f"must be {self.what}")
-        return text
-
-
-def _key(text: str) -> str:
-    if not 0 < len(text.encode("utf-8", "replace")) <= _KEY_BYTES or "\0" in text:
-        raise ValueError(f"must be an object key of 1 to {_KEY_BYTES} bytes")
-    return text
-
-
-def _prefix(text: str) -> str:
-    if len(text.encode("utf-8", "replace")) > _KEY_BYTES or "\0" in text or text.startswith("/"):
-        raise ValueError(f"must be a key prefix of at most {_KEY_BYTES} bytes that does not start with '/'")
-    return text
-
-
-# What reaches a URL or a path is checked for its characters: a host, a folder or a bucket of somebody's choosing
-# cannot be smuggled in through a region, an id or a bucket name.
-Id = Annotated[str, _Matches(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,128}", "1 to 128 of A-Z a-z 0-9 . _ - (not '.' or '..')")]
-Region = Annotated[str, _Matches(r"[a-z0-9-]{1,32}", "the name of a region, as eu-west-1")]
-Bucket = Annotated[
-    str,
-    _Matches(
-        r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}|arn:aws[a-z-]*:s3[A-Za-z0-9:/._-]+",
-        "the name of a bucket or the ARN of an access point",
-    ),
-]
-Endpoint = Annotated[str, _Matches(r"https?://[A-Za-z0-9.\[\]:-]+/?", "http:// or https://, a host and perhaps a port")]
-RoleArn = Annotated[str, _Matches(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\x21-\x7e]+", "the ARN of an IAM role")]
-Text = Annotated[str, _Matches(r"[^\x00-\x1f\x7f]{1,256}", "1 to 256 characters, none of them a control character")]
-Secret = Annotated[SecretStr, Field(min_length=1, max_length=8192)]
+_MOST_PROBLEMS = 100  # named of one message; its files may all have one
+_EXTENDED_CLIENT = (
+    "software.amazon.payloadoffloading.PayloadS3Pointer",
+    "com.amazon.sqs.javamessaging.MessageS3Pointer",  # until version 1.1
+)
+"""What the SQS Extended Client's pointers begin with: ``[name, {"s3BucketName": ..., "s3Key": ...}]``."""
 
 
 class _Document(BaseModel):
@@ -123,23 +85,31 @@ class Source(_Document):
 class FileRef(_Document):
     """One file; written as its key alone, or with the version that is meant."""
 
-    key: Annotated[str, AfterValidator(_key)]
+    key: Key
     version_id: Text | None = None
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [{"type": "string", "minLength": 1, "maxLength": _KEY_BYTES}, dict(handler(core))]}
+        return {"anyOf": [{"type": "string", "minLength": 1, "maxLength": KEY_BYTES}, dict(handler(core))]}
 
 
 class Destination(_Document):
     """Where in our S3 the batch goes, if not where config.toml says."""
 
     bucket: Bucket
-    prefix: Annotated[str, AfterValidator(_prefix)] = ""
+    prefix: Prefix = ""
 
 
 def _as_ref(value: Any) -> Any:
     return {"key": value} if isinstance(value, str) else value
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, list) and not value:
+        raise ValueError("must name at least one file")
+    if isinstance(value, list) and len(value) > MAX_FILES:
+        raise ValueError(f"must be at most {MAX_FILES:,} files, not {len(value):,}: split the batch")
+    return value
 
 
 class Message(_Document):
@@ -151,16 +121,37 @@ class Message(_Document):
     mapping: dict[str, Any] | None = None
     source: Source
     files: Annotated[
-        tuple[Annotated[FileRef, BeforeValidator(_as_ref)], ...] | None, Field(strict=False, min_length=1)
+        tuple[Annotated[FileRef, BeforeValidator(_as_ref)], ...] | None,
+        Field(strict=False, json_schema_extra={"minItems": 1, "maxItems": MAX_FILES}),
+        BeforeValidator(_bounded),
     ] = None
-    prefix: Annotated[str, AfterValidator(_prefix)] | None = None
+    prefix: Prefix | None = None
     destination: Destination | None = None
     correlation_id: Text | None = None
+
+
+class DocumentRef(_Document):
+    """Where a message lies that is too long for a queue: an object of a bucket that the operator allows."""
+
+    bucket: Bucket
+    key: Key
+    version_id: Text | None = None
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}" + (f"?versionId={self.version_id}" if self.version_id else "")
+
+
+class Pointer(_Document):
+    """Stands for the message that the document holds."""
+
+    version: Literal[1]
+    document: DocumentRef
 
 
 _NESTED: dict[type[BaseModel], dict[str, type[BaseModel]]] = {
     Message: {"source": Source, "destination": Destination},
     Source: {"credentials": SourceCredentials},
+    Pointer: {"document": DocumentRef},
 }
 _OTHER_NAMES = {"clientConnection": "source", "pathToCSV": "files", "pathToCsv": "files"}
 _CREDENTIALS: list[tuple[set[str], set[str]]] = [  # what must be there, what may be there with it
@@ -175,11 +166,8 @@ _CREDENTIALS_TEXT = (
 )
 
 
-def parse_message(text: str | bytes, *, name: str | None = None) -> Message:
-    """Reads and checks a message.
-
-    Keys are accepted in snake_case and camelCase, and ``clientConnection`` for ``source``, ``pathToCSV`` (one key or
-    a list) for ``files``.
+def parse_body(text: str | bytes, *, name: str | None = None) -> Message | Pointer:
+    """Reads and checks the body of an SQS message: a message, or a pointer to one, ours or the SQS Extended Client's.
 
     Args:
         text: the body.
@@ -188,25 +176,68 @@ def parse_message(text: str | bytes, *, name: str | None = None) -> Message:
     Raises:
         MessageError: lists every problem with its place.
     """
-    size = len(text.encode("utf-8", "replace") if isinstance(text, str) else text)
+    size = _size(text)
     if size > MAX_BYTES:
-        raise MessageError(f"is {size} bytes long; a queue takes at most {MAX_BYTES}", file=name)
+        what = (
+            f"is {size:,} bytes long and a queue takes at most {MAX_BYTES:,}: put it into a bucket that [queue]"
+            ' document_buckets lists, and send {"version": 1, "document": {"bucket": "...", "key": "..."}} instead'
+        )
+        raise MessageError(what, file=name)
+    return _parsed(text, name)
+
+
+def parse_message(text: str | bytes, *, name: str | None = None) -> Message:
+    """Reads and checks a message, which may be as long as a document; a pointer is none.
+
+    Keys are accepted in snake_case and camelCase, and ``clientConnection`` for ``source``, ``pathToCSV`` (one key or
+    a list) for ``files``.
+
+    Raises:
+        MessageError: lists every problem with its place.
+    """
+    size = _size(text)
+    if size > MAX_DOCUMENT_BYTES:
+        what = f"is {size:,} bytes long and a message has at most {MAX_DOCUMENT_BYTES:,}: split the batch"
+        raise MessageError(what, file=name)
+    read = _parsed(text, name)
+    if isinstance(read, Pointer):
+        raise MessageError("is a pointer to another document: a pointer must lead to the message itself", file=name)
+    return read
+
+
+def _size(text: str | bytes) -> int:
+    return len(text.encode("utf-8", "replace") if isinstance(text, str) else text)
+
+
+def _parsed(text: str | bytes, name: str | None) -> Message | Pointer:
     try:
         document = decode_json(text)
     except InputError as error:
         raise MessageError(error.problems, file=name) from None
+    if isinstance(document, list) and len(document) == 2 and document[0] in _EXTENDED_CLIENT:
+        document = {"version": 1, "document": _from_extended_client(document[1])}
     if not isinstance(document, dict):
         raise MessageError("must be a JSON object", file=name)
+    model: type[Message | Pointer] = Pointer if "document" in document else Message
     found: list[Problem] = []
-    document = _canonical(document, Message, "", found)
-    found += _spanning(document)
+    document = _canonical(document, model, "", found)
+    if model is Message:
+        found += _spanning(document)
     try:
-        message = Message.model_validate(document)
+        read = model.model_validate(document)
     except ValidationError as invalid:
-        raise MessageError(found + problems(Message, invalid), file=name) from None
-    if found:
-        raise MessageError(found, file=name)
-    return message
+        found += problems(model, invalid)
+    else:
+        if not found:
+            return read
+    more = len(found) - _MOST_PROBLEMS
+    listed = [*found[:_MOST_PROBLEMS], Problem("", f"and {more:,} more problems")] if more > 0 else found
+    raise MessageError(listed, file=name)
+
+
+def _from_extended_client(pointer: Any) -> Any:
+    names = {"s3BucketName": "bucket", "s3Key": "key"}
+    return {names.get(key, key): value for key, value in pointer.items()} if isinstance(pointer, dict) else pointer
 
 
 def _canonical(document: dict[str, Any], model: type[BaseModel], where: str, found: list[Problem]) -> dict[str, Any]:
@@ -263,12 +294,29 @@ def _spanning(document: dict[str, Any]) -> Iterator[Problem]:
 
 
 def message_schema() -> dict[str, Any]:
-    """JSON Schema of the message, in its snake_case names."""
-    schema = Message.model_json_schema()
-    schema["allOf"] = [{"oneOf": [_requires("mapping_id"), _requires("mapping")]}]
-    schema["allOf"] += [{"oneOf": [_requires("files"), _requires("prefix")]}]
-    schema["$defs"]["SourceCredentials"]["oneOf"] = [_requires(*sorted(must)) for must, _ in _CREDENTIALS]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    """JSON Schema of a message, in its snake_case names; its ``$defs`` also have the pointers that a body may be."""
+    message, pointer = Message.model_json_schema(), Pointer.model_json_schema()
+    parts = message.pop("$defs") | pointer.pop("$defs")
+    message["allOf"] = [{"oneOf": [_requires("mapping_id"), _requires("mapping")]}]
+    message["allOf"] += [{"oneOf": [_requires("files"), _requires("prefix")]}]
+    parts["SourceCredentials"]["oneOf"] = [_requires(*sorted(must)) for must, _ in _CREDENTIALS]
+    extended = {
+        "description": "What the SQS Extended Client sends for a message that it put into a bucket.",
+        "type": "array",
+        "prefixItems": [
+            {"enum": list(_EXTENDED_CLIENT)},
+            {
+                "type": "object",
+                "properties": {"s3BucketName": {"type": "string"}, "s3Key": {"type": "string"}},
+                "required": ["s3BucketName", "s3Key"],
+                "additionalProperties": False,
+            },
+        ],
+        "minItems": 2,
+        "items": False,
+    }
+    pointers = {"Pointer": pointer, "ExtendedClientPointer": extended}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **message, "$defs": parts | pointers}
 
 
 def _requires(*keys: str) -> dict[str, Any]:

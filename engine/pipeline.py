@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from engine.bounded import uninterrupted
 from engine.core.decompress import decompressor
 from engine.core.limits import Limits
 from engine.core.plan import cached_plan
@@ -14,6 +15,8 @@ from engine.errors import ConservationError, EngineError
 from engine.ports import Location, ObjectInfo, ObjectStore, PendingUpload, Stores, Upload
 
 __all__ = ["FileJob", "FileProgress", "FileResult", "OnProgress", "run_file"]
+
+_ABORT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,10 @@ class FileResult:
     rejects: PendingUpload | None
     labels: tuple[str, ...] = ()
 
+    @property
+    def uploads(self) -> tuple[PendingUpload, ...]:
+        return (self.data,) if self.rejects is None else (self.data, self.rejects)
+
 
 type OnProgress = Callable[[FileProgress], None]
 
@@ -86,7 +93,7 @@ async def run_file(job: FileJob, stores: Stores, on_progress: OnProgress) -> Fil
         try:
             return await _stream(job, source, output, on_progress)
         except BaseException as error:
-            await output.abort(error)
+            await uninterrupted(output.abort(error))
             raise
     except EngineError as error:
         error.at(batch=job.batch_id, file=job.key)
@@ -134,28 +141,45 @@ class _Output:
         self._store = store
         self._data: Upload | None = None
         self._rejects: Upload | None = None
+        self._data_bytes = self._rejects_bytes = 0  # what went into them
 
     async def begin(self) -> None:
         self._data = await self._store.begin(self._job.data_key)
 
     async def write(self, data: bytes, rejects: bytes) -> None:
         if data and self._data is not None:
+            self._data_bytes += len(data)
             await self._data.write(data)
         if rejects:
             if self._rejects is None:
                 self._rejects = await self._store.begin(self._job.rejects_key)
+            self._rejects_bytes += len(rejects)
             await self._rejects.write(rejects)
 
     async def finish(self) -> tuple[PendingUpload, PendingUpload | None]:
+        """Raises ConservationError where the parts sent are not the bytes written, in order."""
         assert self._data is not None
-        data = await self._data.finish()
-        return data, await self._rejects.finish() if self._rejects is not None else None
+        data = _all_sent(await self._data.finish(), self._data_bytes)
+        if self._rejects is None:
+            return data, None
+        return data, _all_sent(await self._rejects.finish(), self._rejects_bytes)
 
     async def abort(self, cause: BaseException) -> None:
-        """Discards both. What cannot be discarded is noted on ``cause``, which is what the caller must hear of."""
+        """Discards both, within :data:`_ABORT_S`: a store that does not answer must not hold up a shutdown. What is
+        left open is noted on ``cause``, which is what the caller must hear of; the next attempt sweeps it."""
         for upload in (self._data, self._rejects):
             if upload is not None:
                 try:
-                    await upload.abort()
-                except EngineError as error:
-                    cause.add_note(f"an upload was left open: {error}")
+                    async with asyncio.timeout(_ABORT_S):
+                        await upload.abort()
+                except (EngineError, TimeoutError) as error:
+                    cause.add_note(f"an upload was left open: {str(error) or 'no answer'}")
+
+
+def _all_sent(upload: PendingUpload, size: int) -> PendingUpload:
+    numbers = [part.number for part in upload.parts]
+    if upload.size != size or numbers != list(range(1, len(numbers) + 1)):
+        raise ConservationError(
+            f"{size} bytes were written to {upload.key}, {upload.size} were sent in parts {numbers}"
+        )
+    return upload

@@ -6,10 +6,10 @@ or a process (locations, pending uploads, deliveries) is plain frozen data.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 __all__ = [
     "Credentials",
@@ -21,10 +21,13 @@ __all__ = [
     "ObjectReader",
     "ObjectStore",
     "OpenStores",
+    "OpenUpload",
     "Part",
     "PendingUpload",
     "Queue",
+    "QueueFacts",
     "S3Location",
+    "Standing",
     "Stores",
     "Upload",
 ]
@@ -70,34 +73,58 @@ type Location = LocalLocation | S3Location
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """An object as it was seen: ``etag`` identifies its content, ``size`` is in bytes."""
+    """An object as it was seen: ``etag`` identifies its content, ``size`` is in bytes.
+
+    ``modified`` is seconds since the epoch, where a listing told it.
+    """
 
     key: str
     size: int
     etag: str
     version_id: str | None = None
+    modified: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One uploaded part: its number from 1, what the store called it, its size in bytes."""
+    """One uploaded part: its number from 1, what the store called it, its size in bytes; its CRC32 in base64, where the
+    store keeps one."""
 
     number: int
     etag: str
     size: int
+    checksum: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingUpload:
-    """All bytes are at the store and nothing is visible. Enough to complete or abort it from anywhere."""
+    """All bytes are at the store and nothing is visible. Enough to complete or abort it from anywhere.
+
+    The object that it becomes carries ``token``, unique to the upload, so that anybody can tell whose object lies at
+    the key whatever its ETag looks like; empty where the store knows by other means.
+    """
 
     key: str
     upload_id: str
     parts: tuple[Part, ...]
+    token: str = ""
 
     @property
     def size(self) -> int:
         return sum(part.size for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenUpload:
+    """An upload that was begun and neither completed nor aborted; ``begun`` is seconds since the epoch."""
+
+    key: str
+    upload_id: str
+    begun: float
+
+
+type Standing = Literal["pending", "completed", "gone"]
+"""What became of a finished upload: it waits to be completed; the object at its key is it; neither."""
 
 
 class ObjectReader(Protocol):
@@ -162,14 +189,24 @@ class ObjectStore(Protocol):
         ...
 
     async def complete(self, upload: PendingUpload) -> ObjectInfo:
-        """Makes a finished upload visible, replacing what was at its key."""
+        """Makes a finished upload visible, replacing what was at its key; then looks at the object, and believes that
+        rather than any answer. Idempotent: an upload that was completed before counts as long as the object is its.
+
+        Raises:
+            ConservationError: the object is this upload's, and its size or its number of parts is not as sent.
+            TransientError: not completed as far as can be seen, or the upload is gone: the file must be written again.
+        """
+        ...
+
+    async def standing(self, upload: PendingUpload) -> Standing:
+        """What became of a finished upload. ``pending`` only if its parts are those that were sent."""
         ...
 
     async def abort(self, upload: PendingUpload) -> None:
-        """Discards a finished upload. Idempotent."""
+        """Discards an upload. Idempotent; what was completed stays."""
 
-    async def abort_open(self, prefix: str) -> int:
-        """Discards every open upload whose key starts with ``prefix``, whoever began it; returns how many."""
+    def open_uploads(self, prefix: str) -> AsyncIterator[OpenUpload]:
+        """Every open upload whose key starts with ``prefix``, whoever began it (paginated behind the scenes)."""
         ...
 
 
@@ -189,12 +226,30 @@ class OpenStores(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One receive of a message. The receipt acknowledges this receive only."""
+    """One receive of a message. The receipt acknowledges this receive only; ``group`` is a FIFO queue's."""
 
     message_id: str
     receipt: str = field(repr=False)
     body: str = field(repr=False)
     receive_count: int = 1
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFacts:
+    """A queue's own settings, as far as they may be looked at.
+
+    Attributes:
+        visibility_s: its default visibility timeout.
+        retention_s: how long it keeps a message.
+        most_receives: after so many receives it moves a message to its dead-letter queue; None: it has none.
+        dead_letter_retention_s: how long that one keeps a message; None: unknown.
+    """
+
+    visibility_s: int
+    retention_s: int
+    most_receives: int | None = None
+    dead_letter_retention_s: int | None = None
 
 
 class Queue(Protocol):
@@ -209,8 +264,24 @@ class Queue(Protocol):
     async def extend(self, delivery: Delivery, visibility_s: int) -> None:
         """Sets the visibility timeout, counted from now; 0 makes the message visible at once."""
 
-    async def send(self, body: str) -> str:
-        """Puts a message on the queue; returns its id."""
+    async def send(self, body: str, *, attributes: Mapping[str, str] | None = None, group: str | None = None) -> str:
+        """Puts a message on the queue; returns its id.
+
+        Args:
+            attributes: sent beside the body. The body always goes whole: where queue and body leave no room, values
+                are cut short, and then left out, the last named first.
+            group: the message group, on a FIFO queue; elsewhere without effect.
+        """
+        ...
+
+    async def facts(self) -> QueueFacts:
+        """Looks at the queue's own settings.
+
+        Raises:
+            AccessDenied: they may not be looked at.
+            ConfigError: there is no such queue.
+            TransientError: the queue cannot be reached.
+        """
         ...
 
     async def aclose(self) -> None: ...

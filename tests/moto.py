@@ -28,9 +28,32 @@ class Aws:
         """Makes an empty bucket; returns its name."""
         return self.server.make_bucket(f"{stem}-{os.getpid()}-{next(_numbers)}")
 
-    def queue(self, stem: str = "queue", *, visibility_s: int = 30) -> str:
-        """Makes an empty queue; returns its URL."""
-        return self.server.make_queue(f"{stem}-{os.getpid()}-{next(_numbers)}", visibility_s=visibility_s)
+    def queue(self, stem: str = "queue", *, visibility_s: int = 30, fifo: bool = False, **attributes: str) -> str:
+        """Makes an empty queue, with more of SQS's own attributes where given; returns its URL."""
+        name = f"{stem}-{os.getpid()}-{next(_numbers)}" + (".fifo" if fifo else "")
+        return self.server.make_queue(name, visibility_s=visibility_s, **attributes)
+
+    def attributes(self, queue: str) -> dict[str, str]:
+        """The attributes of a queue's only message, which stays visible."""
+        client = self.server.client("sqs")
+        try:
+            (message,) = client.receive_message(
+                QueueUrl=queue, VisibilityTimeout=0, MessageAttributeNames=["All"], WaitTimeSeconds=1
+            )["Messages"]
+            beside = message.get("MessageAttributes", {})
+            return {name: value["StringValue"] for name, value in beside.items()}
+        finally:
+            client.close()
+
+    def arn(self, queue: str) -> str:
+        """The name of a queue, as policies want it."""
+        client = self.server.client("sqs")
+        try:
+            found = client.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+        finally:
+            client.close()
+        arn: str = found["QueueArn"]
+        return arn
 
     def location(self, bucket: str) -> S3Location:
         """Where ``bucket`` is, signed for with the engine's own chain."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,14 @@ class Site:
         (folder / "mappings").mkdir()
         (folder / "mappings" / f"{mapping['id']}.json").write_text(json.dumps(mapping))
         return cls(aws, folder, mapping["id"], aws.bucket("client"), aws.bucket("ours"), aws.queue())
+
+    def with_redrive(self, *, visibility_s: int, most_receives: int) -> tuple[Site, str]:
+        """The site with another queue, whose messages go to a dead-letter queue after so many receives; that queue's
+        URL."""
+        dead_letters = self.aws.queue("dead-letters")
+        policy = {"deadLetterTargetArn": self.aws.arn(dead_letters), "maxReceiveCount": str(most_receives)}
+        queue = self.aws.queue(visibility_s=visibility_s, RedrivePolicy=json.dumps(policy))
+        return replace(self, queue=queue), dead_letters
 
     def env(self, **variables: str) -> dict[str, str]:
         """The configuration, as environment variables; the engine's own keys differ from the client's."""

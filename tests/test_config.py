@@ -120,6 +120,8 @@ def test_every_problem_of_every_layer_is_listed_at_once(empty_folder: Path) -> N
         ("queue", "wait_s", 21),
         ("queue", "visibility_s", 43_201),
         ("queue", "region", "evil.example/#"),
+        ("queue", "document_buckets", ["ours", "s3://ours"]),
+        ("queue", "document_buckets", [""]),
         ("destination", "part_bytes", 5 * 1024 * 1024 - 1),
         ("source", "read_timeout_s", 0),
         ("source", "read_timeout_s", float("inf")),
@@ -133,6 +135,16 @@ def test_values_out_of_bounds_are_refused(section: str, key: str, value: Any) ->
     """A value no run could work with stops the start, naming its key."""
     (problem,) = problems(flags={"flag": (section, key, value)})
     assert problem.startswith((f"{section}.{key}", f"{section}: {key}"))
+
+
+def test_a_queue_is_not_its_own_dead_letter_queue() -> None:
+    """What can never succeed would come back for ever; two queues that are not named are no such thing."""
+    url = "https://sqs.eu-west-1.amazonaws.com/1/work"
+    flags = {"--queue": ("queue", "url", url)}
+    (problem,) = problems(flags=flags, environ={"ENGINE_QUEUE__DEAD_LETTER_URL": url})
+    assert problem.startswith("queue: dead_letter_url: must not be the queue's own url")
+    load_settings(flags=flags, environ={"ENGINE_QUEUE__DEAD_LETTER_URL": url + "-dead"})
+    load_settings(environ={"ENGINE_QUEUE__URL": "", "ENGINE_QUEUE__DEAD_LETTER_URL": ""})
 
 
 def test_a_section_that_is_no_table_is_a_problem_of_its_own(empty_folder: Path) -> None:

@@ -14,14 +14,18 @@ ROOT = Path(engine.__file__).parent
 
 # From the ground up: a module imports its own layer and those before it, never those after.
 LAYERS: list[tuple[str, ...]] = [
-    ("engine", "engine.errors", "engine.codec", "engine.documents", "engine.transforms"),
-    ("engine.config", "engine.environment"),
+    ("engine", "engine.errors", "engine.codec", "engine.documents", "engine.names", "engine.transforms"),
+    ("engine.bounded", "engine.config", "engine.environment"),
     ("engine.core",),
     ("engine.ports",),
     ("engine.adapters", "engine.pipeline", "engine.message", "engine.locations"),
     ("engine.pool", "engine.memory", "engine.layout", "engine.manifest"),
-    ("engine.batch", "engine.lease"),
-    ("engine.intake", "engine.service"),
+    ("engine.checkpoint", "engine.lease"),
+    ("engine.attempts", "engine.commit", "engine.resume"),
+    ("engine.batch", "engine.janitor"),
+    ("engine.dead_letter", "engine.intake", "engine.outage", "engine.queue_check"),
+    ("engine.disposal",),
+    ("engine.service",),
     ("engine.telemetry", "engine.progress"),
     ("engine.cli", "engine.demo"),
 ]
@@ -29,7 +33,7 @@ LAYERS: list[tuple[str, ...]] = [
 # What a part may not import from outside, with the reason.
 BANNED = {
     "engine.core": {"asyncio", "threading.Thread", "aiobotocore", "botocore", "aiohttp", "structlog"},
-    "engine": {"aiobotocore", "botocore", "aiohttp"},
+    "engine": {"aiobotocore", "awscrt", "botocore", "aiohttp"},
 }
 SDK_HOME = "engine.adapters.aws"
 

@@ -11,7 +11,7 @@ import pytest
 from engine.config import DestinationSettings, SourceSettings
 from engine.errors import MessageError
 from engine.locations import destination_location, source_location
-from engine.message import MAX_BYTES, FileRef, message_schema, parse_message
+from engine.message import MAX_FILES, FileRef, message_schema, parse_message
 from engine.ports import Credentials, S3Location
 
 SECRET = "wJalrXUtnFEMI"
@@ -182,11 +182,22 @@ def test_what_is_not_a_json_object_is_refused(text: str | bytes) -> None:
     assert len(refused.value.problems) == 1
 
 
-def test_a_message_longer_than_a_queue_takes_is_refused() -> None:
-    """The bound is in bytes of UTF-8, not in characters."""
-    padding = "\u00e9" * (MAX_BYTES // 2)
-    with pytest.raises(MessageError, match="bytes long"):
-        parse_message(json.dumps(message(correlation_id=padding), ensure_ascii=False))
+def test_a_message_that_is_all_wrong_is_a_short_list() -> None:
+    """Ten thousand faults are a hundred lines and a count."""
+    found = problems(message(files=list(range(10_000))))
+    assert found[0] == "files[0]: must be an object with keys"
+    assert len(found) == 101
+    assert found[-1] == "and 9,900 more problems"
+
+
+def test_files_are_bounded() -> None:
+    """More files than fit into memory are refused before each is looked at; as many as are allowed are read."""
+    assert problems(message(files=[1] * (MAX_FILES + 1))) == [
+        "files: must be at most 1,000,000 files, not 1,000,001: split the batch"
+    ]
+    assert problems(message(files=[])) == ["files: must name at least one file"]
+    keys = [f"{number}.csv" for number in range(20_000)]
+    assert [ref.key for ref in parse_message(json.dumps(message(files=keys))).files or ()] == keys
 
 
 def test_no_error_and_no_repr_shows_a_secret() -> None:

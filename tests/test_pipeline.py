@@ -15,7 +15,7 @@ from engine.core.limits import Limits
 from engine.core.mapping import Mapping, validate_mapping
 from engine.errors import CompressionError, ConservationError, EngineError, SourceMissing, TransientError
 from engine.pipeline import FileJob, FileProgress, run_file
-from engine.ports import ObjectInfo, ObjectReader
+from engine.ports import ObjectInfo, ObjectReader, Upload
 from tests.batches import DESTINATION, SOURCE, keys, mapping
 
 MAPPING = mapping()
@@ -82,7 +82,7 @@ class World:
 
     async def nothing_is_left(self) -> None:
         assert await keys(self.destination) == []
-        assert not self.destination.open_uploads()
+        assert not self.destination.open_keys()
 
 
 DATA = b"id,name\n1,a\nx,bad\n3,c\n"
@@ -202,7 +202,7 @@ async def test_no_rejects_no_reject_object() -> None:
         await world.source.put("a.csv", data)
         result = await run_file(job(), world.stores, lambda _: None)
         assert result.rejects is None
-        assert world.destination.open_uploads() == ("out/a.jsonl",)
+        assert world.destination.open_keys() == ("out/a.jsonl",)
 
 
 async def test_bytes_that_do_not_add_up() -> None:
@@ -269,3 +269,28 @@ async def test_failing_to_abort_does_not_hide_the_failure() -> None:
     with pytest.raises(SourceMissing) as caught:
         await run_file(job("gone.csv"), world.stores, lambda _: None)
     assert caught.value.__notes__ == ["an upload was left open: down"]
+
+
+class HungAbort(MemoryStore):
+    """Never answers an abort."""
+
+    async def begin(self, key: str) -> Upload:
+        upload = await super().begin(key)
+
+        async def hang() -> None:
+            await asyncio.Event().wait()
+
+        upload.abort = hang  # type: ignore[method-assign]
+        return upload
+
+
+async def test_an_abort_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A destination that does not answer does not keep a file from failing; the note says what was left."""
+    monkeypatch.setattr("engine.pipeline._ABORT_S", 0.01)
+    world = World()
+    world.destination = HungAbort("destination")
+    world.stores._stores[DESTINATION] = world.destination
+    with pytest.raises(SourceMissing) as caught:
+        await run_file(job("gone.csv"), world.stores, lambda _: None)
+    assert caught.value.__notes__ == ["an upload was left open: no answer"]
+    assert world.destination.open_keys() == ("out/a.jsonl",)

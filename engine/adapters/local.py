@@ -19,8 +19,8 @@ from pathlib import Path
 from engine.adapters import local_files
 from engine.adapters.keys import STAGING, key_order, safe_parts
 from engine.adapters.settings import StoreSettings
-from engine.errors import FileError, SourceChanged, SourceMissing, TransientError
-from engine.ports import ObjectInfo, Part, PendingUpload, Upload
+from engine.errors import ConservationError, FileError, SourceChanged, SourceMissing, TransientError
+from engine.ports import ObjectInfo, OpenUpload, Part, PendingUpload, Standing, Upload
 
 __all__ = ["LocalStore"]
 
@@ -30,6 +30,10 @@ _DATA = "data"  # in an upload's folder: its bytes
 
 def _etag(status: os.stat_result) -> str:
     return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
+
+
+def _info(key: str, status: os.stat_result) -> ObjectInfo:
+    return ObjectInfo(key, status.st_size, _etag(status), modified=status.st_mtime)
 
 
 def _unless_missing(error: OSError) -> None:
@@ -62,8 +66,7 @@ class LocalStore:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
                 raise SourceMissing(f"{path} is not a file", file=key)
-            info = ObjectInfo(key, status.st_size, _etag(status))
-            yield _LocalReader(handle, path, info, self._settings.read_bytes)
+            yield _LocalReader(handle, path, _info(key, status), self._settings.read_bytes)
         finally:
             os.close(handle)
 
@@ -78,7 +81,7 @@ class LocalStore:
                 status = path.stat()
             except (FileNotFoundError, NotADirectoryError):
                 return None
-        return ObjectInfo(key, status.st_size, _etag(status)) if stat.S_ISREG(status.st_mode) else None
+        return _info(key, status) if stat.S_ISREG(status.st_mode) else None
 
     async def get(self, key: str) -> bytes:
         async with self.read(key) as reader:
@@ -102,11 +105,8 @@ class LocalStore:
         path = self._path(key)
         upload_id = uuid.uuid4().hex
         with local_files.errors(path, key, "write"):
-            local_files.make_folders(self._staging / upload_id, durable=False)
-            (self._staging / upload_id / _KEY).write_bytes(key_order(key))
-            handle = os.open(
-                self._staging / upload_id / _DATA, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666
-            )
+            folder = self._stage(upload_id, key)
+            handle = os.open(folder / _DATA, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         return _LocalUpload(self, key, upload_id, handle)
 
     async def complete(self, upload: PendingUpload) -> ObjectInfo:
@@ -115,8 +115,21 @@ class LocalStore:
     async def abort(self, upload: PendingUpload) -> None:
         self._discard(upload.upload_id)
 
-    async def abort_open(self, prefix: str) -> int:
-        return await asyncio.to_thread(self._abort_open, prefix)
+    async def standing(self, upload: PendingUpload) -> Standing:
+        """As the port says. The bytes of an upload keep inode and modification time when they get their name."""
+        path = self._path(upload.key)
+        # Staged first: what is completed between the two looks is seen by the second.
+        looks: tuple[tuple[Path, Standing], ...] = ((self._staged(upload), "pending"), (path, "completed"))
+        with local_files.errors(path, upload.key, "read"):
+            for place, standing in looks:
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    if _etag(place.stat()) == upload.parts[0].etag:
+                        return standing
+        return "gone"
+
+    async def open_uploads(self, prefix: str) -> AsyncIterator[OpenUpload]:
+        for upload in await asyncio.to_thread(self._open_uploads, prefix):
+            yield upload
 
     def _path(self, key: str) -> Path:
         return self.root.joinpath(*safe_parts(key))
@@ -141,12 +154,11 @@ class LocalStore:
                 with contextlib.suppress(FileNotFoundError):  # removed since, or a link to nothing
                     status = path.stat()
                     if stat.S_ISREG(status.st_mode):
-                        yield ObjectInfo(path.relative_to(self.root).as_posix(), status.st_size, _etag(status))
+                        yield _info(path.relative_to(self.root).as_posix(), status)
 
     def _put(self, key: str, path: Path, body: bytes, only_if_absent: bool) -> str | None:
         with local_files.errors(path, key, "write"):
-            folder = self._staging / uuid.uuid4().hex
-            local_files.make_folders(folder, durable=False)
+            folder = self._stage(uuid.uuid4().hex, key)
             try:
                 staged = folder / _DATA
                 staged.write_bytes(body)
@@ -166,35 +178,43 @@ class LocalStore:
                 self._discard(folder.name)
 
     def _complete(self, upload: PendingUpload, path: Path) -> ObjectInfo:
-        staged = self._staging / upload.upload_id / _DATA
+        sent = upload.parts[0].etag
         with local_files.errors(path, upload.key, "write"):
-            try:
-                status = staged.stat()
-            except FileNotFoundError:
-                return self._completed_before(upload, path)
-            if status.st_size != upload.size:
-                raise TransientError(f"{staged} has {status.st_size} bytes, not {upload.size}: another try is needed")
-            local_files.make_folders(path.parent)
-            staged.replace(path)
-            local_files.sync(path.parent)
-        self._discard(upload.upload_id)
-        return ObjectInfo(upload.key, status.st_size, _etag(status))
+            with contextlib.suppress(FileNotFoundError):  # completed before, or gone
+                staged = self._staged(upload)
+                if _etag(staged.stat()) == sent:
+                    local_files.make_folders(path.parent)
+                    staged.replace(path)
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                found = _info(upload.key, path.stat())
+                if found.etag == sent:
+                    local_files.sync(path.parent)
+                    self._discard(upload.upload_id)
+                    if found.size != upload.size:
+                        raise ConservationError(f"{path} has {found.size} bytes, {upload.size} were sent")
+                    return found
+        raise TransientError(f"the upload of {path} is gone; write the file again")
 
-    def _completed_before(self, upload: PendingUpload, path: Path) -> ObjectInfo:
-        with contextlib.suppress(FileNotFoundError):
-            status = path.stat()
-            if _etag(status) == upload.parts[0].etag:
-                return ObjectInfo(upload.key, status.st_size, _etag(status))
-        raise TransientError(f"the upload of {path} is gone; the file must be written again")
+    def _stage(self, upload_id: str, key: str) -> Path:
+        """Makes the folder of an upload. What a killed process leaves in it is found by its key."""
+        folder = self._staging / upload_id
+        local_files.make_folders(folder, durable=False)
+        (folder / _KEY).write_bytes(key_order(key))
+        return folder
 
-    def _abort_open(self, prefix: str) -> int:
-        aborted = 0
-        for marker in self._staging.glob(f"*/{_KEY}"):
-            with contextlib.suppress(FileNotFoundError):  # completed or aborted by its owner just now
-                if marker.read_bytes().startswith(key_order(prefix)):
-                    self._discard(marker.parent.name)
-                    aborted += 1
-        return aborted
+    def _staged(self, upload: PendingUpload) -> Path:
+        return self._staging / upload.upload_id / _DATA
+
+    def _open_uploads(self, prefix: str) -> tuple[OpenUpload, ...]:
+        """Uploads in key order; begun when their key was written."""
+        found = []
+        with local_files.errors(self._staging, None, "read"):
+            for marker in self._staging.glob(f"*/{_KEY}"):
+                with contextlib.suppress(FileNotFoundError):  # completed or aborted by its owner just now
+                    key = marker.read_bytes().decode("utf-8", "surrogateescape")
+                    if key.startswith(prefix):
+                        found.append(OpenUpload(key, marker.parent.name, marker.stat().st_mtime))
+        return tuple(sorted(found, key=lambda upload: key_order(upload.key)))
 
     def _discard(self, upload_id: str) -> None:
         """Removes an upload's folder, and the folder of all uploads when it was the last."""

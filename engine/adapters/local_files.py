@@ -9,7 +9,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-from engine.errors import AccessDenied, DestinationMissing, EngineError, FileError, SourceMissing, TransientError
+from engine.errors import (
+    AccessDenied,
+    DestinationMissing,
+    EngineError,
+    FileError,
+    SourceMissing,
+    TransientError,
+    Unavailable,
+)
 
 __all__ = ["errors", "make_folders", "open_to_read", "remove_if_empty", "sync"]
 
@@ -37,7 +45,8 @@ def _translated(error: OSError, path: Path, key: str | None, purpose: Literal["r
         return DestinationMissing(f"cannot write {path}: {reason}", file=key)
     if error.errno in _UNUSABLE:
         return FileError(f"cannot {purpose} {path}: {reason}", file=key)
-    return TransientError(f"cannot {purpose} {path}: {reason}", file=key)  # a full disk, an I/O error, a stale mount
+    kind = Unavailable if purpose == "write" else TransientError  # only our own side is written to
+    return kind(f"cannot {purpose} {path}: {reason}", file=key)  # a full disk or quota, an I/O error, a stale mount
 
 
 def open_to_read(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""Stores and a queue in memory, for tests and experiments: the same ports, the same promises, no network.
+"""Stores in memory, for tests and experiments: the same ports, the same promises, no network.
 
 Shared by all threads of a process: every object here guards its state with the lock that stands beside it.
 """
@@ -6,30 +6,45 @@ Shared by all threads of a process: every object here guards its state with the 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from engine.adapters.keys import key_order
-from engine.errors import LeaseLost, SourceMissing, TransientError
-from engine.ports import Delivery, Location, ObjectInfo, Part, PendingUpload, Upload
+from engine.errors import ConservationError, SourceMissing, TransientError
+from engine.ports import Location, ObjectInfo, OpenUpload, Part, PendingUpload, Standing, Upload
 
-__all__ = ["MemoryQueue", "MemoryStore", "MemoryStores"]
+__all__ = ["MemoryStore", "MemoryStores"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Object:
+    """``upload_id`` is that of the upload that it was; None for a put."""
+
     info: ObjectInfo
     body: bytes
+    upload_id: str | None = None
 
 
-def _object(key: str, body: bytes) -> _Object:
-    return _Object(ObjectInfo(key, len(body), hashlib.md5(body, usedforsecurity=False).hexdigest()), body)
+def _object(key: str, body: bytes, upload_id: str | None = None) -> _Object:
+    return _Object(ObjectInfo(key, len(body), _etag(body), modified=time.time()), body, upload_id)
+
+
+def _etag(body: bytes) -> str:
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """An upload neither completed nor aborted; ``body`` is None until it is finished."""
+
+    key: str
+    begun: float
+    body: bytes | None = None
 
 
 class MemoryStore:
@@ -40,7 +55,7 @@ class MemoryStore:
         self.read_bytes = read_bytes
         self._lock = threading.Lock()  # guards _objects and _open; held for dictionary operations only
         self._objects: dict[str, _Object] = {}
-        self._open: dict[str, tuple[str, bytes]] = {}  # upload id -> key, all bytes (empty until finished)
+        self._open: dict[str, _Open] = {}  # by upload id
 
     @asynccontextmanager
     async def read(self, key: str, *, version_id: str | None = None) -> AsyncIterator[_MemoryReader]:
@@ -77,34 +92,45 @@ class MemoryStore:
     async def begin(self, key: str) -> Upload:
         upload_id = uuid.uuid4().hex
         with self._lock:
-            self._open[upload_id] = (key, b"")
+            self._open[upload_id] = _Open(key, time.time())
         return _MemoryUpload(self, key, upload_id)
 
     async def complete(self, upload: PendingUpload) -> ObjectInfo:
         with self._lock:
-            key, body = self._open.pop(upload.upload_id, (upload.key, None))
-            if body is None:
-                entry = self._objects.get(key)
-                if entry is not None and entry.info.etag == upload.parts[0].etag:
-                    return entry.info  # completed before
-                raise TransientError(f"the upload of {self.name}/{key} is gone; the file must be written again")
-            entry = self._objects[key] = _object(key, body)
+            entry = self._objects.get(upload.key)
+            if entry is None or entry.upload_id != upload.upload_id:
+                begun = self._open.pop(upload.upload_id, None)
+                if begun is None or begun.body is None:
+                    raise TransientError(f"the upload of {self.name}/{upload.key} is gone; write the file again")
+                entry = self._objects[upload.key] = _object(upload.key, begun.body, upload.upload_id)
+        if (entry.info.size, entry.info.etag) != (upload.size, upload.parts[0].etag):
+            raise ConservationError(f"{self.name}/{upload.key} has {entry.info.size} bytes, {upload.size} were sent")
         return entry.info
+
+    async def standing(self, upload: PendingUpload) -> Standing:
+        with self._lock:
+            begun, entry = self._open.get(upload.upload_id), self._objects.get(upload.key)
+        if begun is not None:
+            return "pending" if begun.body is not None and _etag(begun.body) == upload.parts[0].etag else "gone"
+        return "completed" if entry is not None and entry.upload_id == upload.upload_id else "gone"
 
     async def abort(self, upload: PendingUpload) -> None:
         self._discard(upload.upload_id)
 
-    async def abort_open(self, prefix: str) -> int:
+    async def open_uploads(self, prefix: str) -> AsyncIterator[OpenUpload]:
         with self._lock:
-            doomed = [upload_id for upload_id, (key, _) in self._open.items() if key.startswith(prefix)]
-            for upload_id in doomed:
-                del self._open[upload_id]
-        return len(doomed)
+            found = [
+                OpenUpload(begun.key, upload_id, begun.begun)
+                for upload_id, begun in self._open.items()
+                if begun.key.startswith(prefix)
+            ]
+        for upload in sorted(found, key=lambda upload: key_order(upload.key)):
+            yield upload
 
-    def open_uploads(self) -> tuple[str, ...]:
-        """Keys of the uploads that are neither completed nor aborted."""
+    def open_keys(self) -> tuple[str, ...]:
+        """Keys of the uploads that are neither completed nor aborted: a look from a test, without a loop."""
         with self._lock:
-            return tuple(sorted(key for key, _ in self._open.values()))
+            return tuple(sorted(begun.key for begun in self._open.values()))
 
     def _find(self, key: str) -> _Object:
         with self._lock:
@@ -115,9 +141,10 @@ class MemoryStore:
 
     def _keep(self, upload_id: str, key: str, body: bytes) -> None:
         with self._lock:
-            if upload_id not in self._open:
+            begun = self._open.get(upload_id)
+            if begun is None:
                 raise TransientError(f"the upload of {self.name}/{key} was aborted by somebody else")
-            self._open[upload_id] = (key, body)
+            self._open[upload_id] = replace(begun, body=body)
 
     def _discard(self, upload_id: str) -> None:
         with self._lock:
@@ -160,7 +187,7 @@ class _MemoryUpload:
         body = b"".join(self._chunks)
         self._chunks.clear()
         self._store._keep(self._upload_id, self._key, body)  # noqa: SLF001 - the store's own upload
-        return PendingUpload(self._key, self._upload_id, (Part(1, _object(self._key, body).info.etag, len(body)),))
+        return PendingUpload(self._key, self._upload_id, (Part(1, _etag(body), len(body)),))
 
     async def abort(self) -> None:
         self._chunks.clear()
@@ -188,104 +215,3 @@ class MemoryStores:
 
     async def aclose(self) -> None:
         """Keeps everything: other loops share it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Message:
-    """A message, and the receive that holds it. Replaced, never changed."""
-
-    message_id: str
-    body: str
-    visible_at: float
-    receipt: str | None = None
-    receive_count: int = 0
-
-
-class MemoryQueue:
-    """A :class:`~engine.ports.Queue` with SQS's visibility timeouts.
-
-    Args:
-        clock: monotonic seconds; visibility is measured by it. A receive that waits does so in real time and wakes
-            for a send or a change of visibility.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()  # guards _messages and _waiters
-        self._messages: dict[str, _Message] = {}
-        self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
-
-    async def receive(self, wait_s: int, visibility_s: int) -> Delivery | None:
-        deadline = time.monotonic() + wait_s
-        wake = (asyncio.get_running_loop(), asyncio.Event())
-        while True:
-            with self._lock:
-                delivery, due_s = self._take(visibility_s)
-                left_s = deadline - time.monotonic()
-                if delivery is not None or left_s <= 0:
-                    return delivery
-                self._waiters.append(wake)
-            try:
-                async with asyncio.timeout(min(left_s, max(due_s, 0.001))):
-                    await wake[1].wait()
-            except TimeoutError:
-                pass
-            finally:
-                wake[1].clear()
-                with self._lock:
-                    self._waiters.remove(wake)
-
-    async def ack(self, delivery: Delivery) -> None:
-        """Deletes the message. A receipt that a later receive replaced deletes nothing (as SQS)."""
-        with self._lock:
-            message = self._messages.get(delivery.message_id)
-            if message is not None and message.receipt == delivery.receipt:
-                del self._messages[delivery.message_id]
-
-    async def extend(self, delivery: Delivery, visibility_s: int) -> None:
-        """Raises :class:`~engine.errors.LeaseLost` when this receive no longer holds the message."""
-        with self._lock:
-            message = self._messages.get(delivery.message_id)
-            now = self._clock()
-            if message is None or message.receipt != delivery.receipt or message.visible_at <= now:
-                raise LeaseLost("the message is no longer ours: its visibility timeout passed or it was deleted")
-            self._messages[delivery.message_id] = replace(message, visible_at=now + visibility_s)
-        self._wake()
-
-    async def send(self, body: str) -> str:
-        message_id = uuid.uuid4().hex
-        with self._lock:
-            self._messages[message_id] = _Message(message_id, body, self._clock())
-        self._wake()
-        return message_id
-
-    async def aclose(self) -> None:
-        """Keeps everything: others share it."""
-
-    def __len__(self) -> int:
-        """Messages not deleted, visible or not."""
-        with self._lock:
-            return len(self._messages)
-
-    def _take(self, visibility_s: int) -> tuple[Delivery | None, float]:
-        """The oldest visible message, or the seconds until one may be visible. The lock is held."""
-        now = self._clock()
-        for message in self._messages.values():
-            if message.visible_at <= now:
-                taken = replace(
-                    message,
-                    visible_at=now + visibility_s,
-                    receipt=uuid.uuid4().hex,
-                    receive_count=message.receive_count + 1,
-                )
-                self._messages[message.message_id] = taken
-                assert taken.receipt is not None
-                return Delivery(taken.message_id, taken.receipt, taken.body, taken.receive_count), 0.0
-        return None, min((message.visible_at - now for message in self._messages.values()), default=float("inf"))
-
-    def _wake(self) -> None:
-        with self._lock:
-            waiters = list(self._waiters)
-        for loop, event in waiters:
-            with contextlib.suppress(RuntimeError):  # its loop was closed meanwhile: nobody waits on it any more
-                loop.call_soon_threadsafe(event.set)

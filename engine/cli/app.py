@@ -18,6 +18,7 @@ _COMMANDS = (
     ("replay", "engine.cli.replay:replay", "Run rejected rows again, through a corrected mapping."),
     ("worker", "engine.cli.worker:worker", "Take messages off the queue and run their batches until told to stop."),
     ("send", "engine.cli.send:send", "Check a message and put it on the queue."),
+    ("janitor", "engine.cli.janitor:janitor", "Remove what dead attempts left at the destination."),
     ("check", "engine.cli.check:check", "Lint a mapping, run its tests, and show what it makes of samples."),
     ("infer", "engine.cli.infer:infer", "Propose a mapping for files that have none yet."),
     ("demo", "engine.cli.demo:demo", "Show the whole thing on this machine, with a local SQS and S3."),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engine.core.mapping import Mapping
     from engine.ports import LocalLocation, S3Location, Stores
 
-__all__ = ["Files", "Order", "place_order", "run_order"]
+__all__ = ["Files", "Order", "destination_of", "place_order", "run_order"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def place_order(mapping: Path, flags: BatchFlags, settings: Settings) -> Order:
     if report is not None and not report.absolute().parent.is_dir():
         raise UsageError([Problem("--report", f"there is no folder {report.absolute().parent}")])
     loaded = _load(mapping, flags.format)
-    destination, root = _destination(flags.output, batch_id, settings)
+    destination, root = destination_of(flags.output, batch_id, settings)
     return Order(loaded, destination, root, batch_id or loaded.id, flags.overwrite, report)
 
 
@@ -82,14 +82,18 @@ def _load(path: Path, format_name: str | None) -> Mapping:
     return validate_mapping(document, f"{path} with --format {format_name}")
 
 
-def _destination(output: str, batch_id: str | None, settings: Settings) -> tuple[LocalLocation | S3Location, str]:
+def destination_of(
+    output: str, batch_id: str | None, settings: Settings, *, name: str = "--output"
+) -> tuple[LocalLocation | S3Location, str]:
+    """Where a folder or an ``s3://`` prefix is, and the key prefix in it: empty, or ending in ``/``. ``name`` is what
+    the user wrote it as."""
     from engine.cli.sources import split_url
     from engine.ports import LocalLocation, S3Location
 
     below = f"{batch_id}/" if batch_id else ""
     if "://" not in output:
         return LocalLocation(os.path.abspath(output)), below  # noqa: PTH100 # .. is folded, links are kept
-    bucket, prefix = split_url(output, "--output")
+    bucket, prefix = split_url(output, name)
     prefix = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
     where = settings.destination
     return S3Location(bucket, where.region, where.endpoint_url or None), prefix + below
@@ -98,10 +102,9 @@ def _destination(output: str, batch_id: str | None, settings: Settings) -> tuple
 async def _run(order: Order, settings: Settings, find: Callable[[Stores], Awaitable[Files]]) -> int:
     from rich.console import Console
 
-    from engine.batch import Batch, run_batch
+    from engine.batch import Batch, Effort, run_batch
     from engine.cli.summary import print_summary
     from engine.cli.wiring import open_runtime
-    from engine.core.limits import Limits
     from engine.progress import Progress, live
     from engine.telemetry import log_context
 
@@ -122,8 +125,7 @@ async def _run(order: Order, settings: Settings, find: Callable[[Stores], Awaita
                 batch,
                 pool=runtime.pool,
                 stores=runtime.stores,
-                policy=settings.pool.assign,
-                limits=Limits.of(settings.limits),
+                effort=Effort.of(settings),
                 on_files=lambda found: progress.files(batch.batch_id, found),
                 on_progress=progress.file_progress,
             )

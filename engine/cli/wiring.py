@@ -21,6 +21,7 @@ __all__ = [
     "bound_of",
     "executor_choice",
     "mappings",
+    "open_dead_letters",
     "open_queue",
     "open_runtime",
     "store_settings",
@@ -92,10 +93,18 @@ def store_settings(settings: Settings) -> StoreSettings:
 
 async def open_queue(settings: Settings) -> Queue:
     """A queue client for the calling loop, with the engine's own credentials."""
+    return _queue(settings, settings.queue.url)
+
+
+async def open_dead_letters(settings: Settings) -> Queue:
+    """The same for the dead-letter queue, which is reached as the queue is."""
+    return _queue(settings, settings.queue.dead_letter_url)
+
+
+def _queue(settings: Settings, url: str) -> Queue:
     from engine.adapters.aws.sqs import QueueSettings, SqsQueue
 
-    queue = settings.queue
-    return SqsQueue(QueueSettings(queue.url, queue.region, queue.endpoint_url or None))
+    return SqsQueue(QueueSettings(url, settings.queue.region, settings.queue.endpoint_url or None))
 
 
 def mappings(settings: Settings, stores: Stores) -> MappingStore:

@@ -59,7 +59,7 @@ async def serve(settings: Settings, mode: Mode, stop: asyncio.Event, observer: O
     """
     import structlog
 
-    from engine.cli.wiring import mappings, open_queue, open_runtime, worker_count
+    from engine.cli.wiring import mappings, open_dead_letters, open_queue, open_runtime, worker_count
     from engine.intake import read_message
     from engine.service import Service
 
@@ -79,10 +79,11 @@ async def serve(settings: Settings, mode: Mode, stop: asyncio.Event, observer: O
         service = Service(
             settings=settings,
             open_queue=lambda: open_queue(settings),
-            read_message=lambda delivery: read_message(delivery, store, settings),
+            read_message=lambda delivery: read_message(delivery, store, runtime.stores, settings),
             pool=runtime.pool,
             stores=runtime.stores,
             observer=observer,
+            open_dead_letters=(lambda: open_dead_letters(settings)) if settings.queue.dead_letter_url else None,
         )
         summary = await service.serve(mode, stop)
         log.info("worker stopped", committed=summary.committed, failed=summary.failed)

@@ -26,8 +26,9 @@ from engine.errors import (
     SourceChanged,
     SourceMissing,
     TransientError,
+    Unavailable,
 )
-from engine.ports import ObjectReader
+from engine.ports import ObjectReader, PendingUpload
 
 PIECE = 1000
 
@@ -133,7 +134,27 @@ async def test_missing_root(store: LocalStore) -> None:
         await anext(aiter(store.list("")))
     with pytest.raises(SourceMissing):
         await store.get("a")
-    assert await store.abort_open("") == 0
+    assert [upload async for upload in store.open_uploads("")] == []
+
+
+async def test_what_a_killed_process_left(store: LocalStore, root: Path) -> None:
+    """What a process left that was killed while it put an object, or before it had cleaned up after a complete, is
+    listed under its key and can be aborted; the completed object stays, and completing it again finds it so."""
+    (store._stage("putting", "batch/manifest.json") / "data").write_bytes(b"half")
+    upload = await store.begin("batch/data/a")
+    await upload.write(b"bytes")
+    pending = await upload.finish()
+    (root / "batch/data").mkdir(parents=True)
+    (root / STAGING / pending.upload_id / "data").replace(root / "batch/data/a")
+    assert await store.standing(pending) == "completed"
+    left = [found async for found in store.open_uploads("")]
+    assert [found.key for found in left] == ["batch/data/a", "batch/manifest.json"]
+    assert (await store.complete(pending)).size == 5
+    for found in left:
+        await store.abort(PendingUpload(found.key, found.upload_id, ()))
+    assert [path.name for path in root.iterdir()] == ["batch"]
+    assert await store.get("batch/data/a") == b"bytes"
+    assert await store.head("batch/manifest.json") is None
 
 
 async def test_staging_is_hidden_and_removed(store: LocalStore, root: Path) -> None:
@@ -205,12 +226,15 @@ async def test_no_permission(store: LocalStore, root: Path) -> None:
         (errno.ENOENT, "read", SourceMissing),
         (errno.ENOTDIR, "write", DestinationMissing),
         (errno.EISDIR, "read", FileError),
-        (errno.ENOSPC, "write", TransientError),
+        (errno.ENOSPC, "write", Unavailable),
+        (errno.EDQUOT, "write", Unavailable),
+        (errno.ESTALE, "write", Unavailable),
         (errno.EIO, "read", TransientError),
     ],
 )
 def test_errors_by_number(number: int, purpose: Literal["read", "write"], expected: type[EngineError]) -> None:
-    """What the system refuses is told by its number, never by its text; a full disk may be empty again later."""
+    """What the system refuses is told by its number, never by its text; a full disk, which may be empty again later, is
+    our own side's."""
     with pytest.raises(expected, match="/data/a") as raised, errors(Path("/data/a"), "a", purpose):
         raise OSError(number, os.strerror(number))
     assert type(raised.value) is expected

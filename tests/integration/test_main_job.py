@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import re
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 from bench.data import Activity, activity_mapping, build
 from engine.memory import memory_bound
 from tests.cli.command import ENGINE, environment
+from tests.faults import DROP, Match, Rule, fault_proxy
 from tests.moto import Aws
 from tests.oracle import expect, read_jsonl, read_rejects
 from tests.site import Site
@@ -103,113 +98,34 @@ def test_both_builds_and_executors_write_the_same_bytes(site: Site) -> None:
     assert outputs[0] == outputs[1]
 
 
-class Recorder:
-    """A TCP proxy in a thread of its own that remembers which access keys requests were signed with."""
-
-    def __init__(self, upstream: str) -> None:
-        self._upstream = urlsplit(upstream)
-        self._loop = asyncio.new_event_loop()
-        self._bytes = bytearray()  # written by the thread; read after it has ended
-        self._started = threading.Event()
-        self._thread = threading.Thread(target=self._main, name="recorder")
-        self._thread.start()
-        self._started.wait()
-
-    def keys(self) -> set[str]:
-        """Ends the proxy; returns the access keys."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        return {key.decode() for key in re.findall(rb"Credential=(\w+)/", self._bytes)}
-
-    def _main(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        self._started.set()
-        self._loop.run_forever()
-        server.close()
-        tasks = asyncio.all_tasks(self._loop)
-        for task in tasks:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        self._loop.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection(self._upstream.hostname, self._upstream.port)
-
-        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, record: bool) -> None:
-            while data := await source.read(65536):
-                if record:
-                    self._bytes += data
-                sink.write(data)
-                await sink.drain()
-            sink.close()
-
-        try:
-            await asyncio.gather(pump(reader, far_writer, record=True), pump(far_reader, writer, record=False))
-        except (OSError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
-            far_writer.close()
-
-
 def test_each_side_sees_only_its_own_keys(site: Site) -> None:
     """The client's endpoint sees the message's keys alone; destination, mappings and queue see the engine's alone."""
     keys = upload(site, 2)
-    source, destination, queue = (Recorder(site.aws.endpoint_url) for _ in range(3))
-    site.send("b1", keys, endpoint_url=source.url)
-    worked = site.worker(
-        "--drain",
-        ENGINE_SOURCE__ALLOW_ENDPOINTS=json.dumps([source.url]),
-        ENGINE_DESTINATION__ENDPOINT_URL=destination.url,
-        ENGINE_QUEUE__ENDPOINT_URL=queue.url,
-    )
-    seen = source.keys(), destination.keys(), queue.keys()
+    upstream = site.aws.endpoint_url
+    with fault_proxy(upstream) as source, fault_proxy(upstream) as destination, fault_proxy(upstream) as queue:
+        site.send("b1", keys, endpoint_url=source.url)
+        worked = site.worker(
+            "--drain",
+            ENGINE_SOURCE__ALLOW_ENDPOINTS=json.dumps([source.url]),
+            ENGINE_DESTINATION__ENDPOINT_URL=destination.url,
+            ENGINE_QUEUE__ENDPOINT_URL=queue.url,
+        )
     assert worked.status == 0, worked.log
-    assert seen == ({"CLIENTKEY"}, {"OURKEY"}, {"OURKEY"})
-
-
-@contextmanager
-def stalled(site: Site) -> Iterator[tuple[str, threading.Event]]:
-    """An endpoint that takes a request and never answers; the event is set when one has arrived."""
-    arrived = threading.Event()
-    loop = asyncio.new_event_loop()
-
-    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        arrived.set()
-        try:
-            await reader.read()
-        finally:
-            writer.close()
-
-    server = loop.run_until_complete(asyncio.start_server(hang, "127.0.0.1", 0))
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", arrived
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        server.close()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()
+    assert (source.signed_by, destination.signed_by, queue.signed_by) == ({"CLIENTKEY"}, {"OURKEY"}, {"OURKEY"})
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_gives_the_message_back(site: Site, number: signal.Signals) -> None:
     """Told to stop in the middle of a batch that cannot end, the worker leaves nothing and the message is visible."""
     keys = upload(site, 2)
-    with stalled(site) as (endpoint, arrived):
-        site.send("b1", keys, endpoint_url=endpoint)
-        env = site.env(ENGINE_SOURCE__ALLOW_ENDPOINTS=json.dumps([endpoint]), ENGINE_SERVICE__GRACE_S="0.2")
+    silence = Rule(Match(), DROP)
+    with fault_proxy(site.aws.endpoint_url, silence) as proxy:
+        site.send("b1", keys, endpoint_url=proxy.url)
+        env = site.env(ENGINE_SOURCE__ALLOW_ENDPOINTS=json.dumps([proxy.url]), ENGINE_SERVICE__GRACE_S="0.2")
         with subprocess.Popen(
             [ENGINE, "worker"], cwd=site.folder, env=environment(**env), stderr=subprocess.PIPE, text=True
         ) as process:
-            assert arrived.wait(60)
+            silence.wait_hit()
             process.send_signal(number)
             _, log = process.communicate(timeout=60)
     assert process.returncode == 0, log

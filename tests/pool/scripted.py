@@ -98,8 +98,8 @@ class _Store(MemoryStore):
 
     def _discard(self, upload_id: str) -> None:
         """What both ways of aborting an upload come down to."""
-        key, _ = self._open.get(upload_id, ("unknown", b""))
-        (self.folder / f"{Path(key).name}.aborted").touch()
+        begun = self._open.get(upload_id)
+        (self.folder / f"{Path(begun.key if begun else 'unknown').name}.aborted").touch()
         super()._discard(upload_id)
 
 

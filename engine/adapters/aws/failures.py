@@ -1,13 +1,18 @@
-"""The one table from what the AWS SDK raises to the engine's errors."""
+"""The one table from what the AWS SDK and its HTTP library raise to what it means: to the engine, and for another try.
+
+``RULES`` says what each code, status and exception is, ``Meaning`` what follows from it. ``markdown()`` prints both.
+"""
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from dataclasses import dataclass, replace
 from typing import Literal
+from xml.etree.ElementTree import ParseError as XmlError
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from botocore import exceptions as sdk
+from botocore.parsers import ResponseParserError
 
 from engine.errors import (
     AccessDenied,
@@ -16,156 +21,249 @@ from engine.errors import (
     EngineError,
     FileError,
     LeaseLost,
+    OwnAccessDenied,
     SourceChanged,
     SourceMissing,
     TransientError,
+    Unavailable,
 )
+from engine.ports import Credentials
 
-__all__ = ["SDK_ERRORS", "Purpose", "error_code", "translated"]
+__all__ = [
+    "EXPIRED",
+    "REFUSED",
+    "RULES",
+    "SDK_ERRORS",
+    "Meaning",
+    "Purpose",
+    "Rule",
+    "Signer",
+    "Unusable",
+    "error_code",
+    "markdown",
+    "meaning",
+    "signer",
+    "translated",
+]
 
 type Purpose = Literal["read", "write", "queue"]
+type Signer = Literal["ours", "renewed", "given"]
+"""Who signs: the engine itself; a role or a profile, whose keys are renewed; keys that came in the message."""
 
-SDK_ERRORS = (sdk.BotoCoreError, sdk.ClientError, aiohttp.ClientError, HttpProcessingError, OSError)
+
+class Unusable(ValueError):
+    """An answer without what it must tell (an ETag, an upload's id). The name is what the user sees, as a code."""
+
+
+SDK_ERRORS = (
+    sdk.BotoCoreError,
+    sdk.ClientError,
+    aiohttp.ClientError,
+    HttpProcessingError,
+    ResponseParserError,
+    XmlError,
+    Unusable,
+    OSError,
+)
 """What a call, or reading a body, may raise for reasons outside this program. ``TimeoutError`` is an ``OSError``;
-garbled chunks of a body are an ``HttpProcessingError``, which is no ``ClientError``."""
+garbled chunks of a body are an ``HttpProcessingError``, which is no ``ClientError``; HTML is a ``ResponseParserError``,
+which is no ``BotoCoreError``."""
 
 
-class _Kind(Enum):
-    MISSING = auto()
-    DENIED = auto()
-    CHANGED = auto()
-    BUSY = auto()
-    ARCHIVED = auto()
-    ELSEWHERE = auto()
-    NOT_OURS = auto()
-    REFUSED = auto()
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a failure is.
+
+    Attributes:
+        error: the engine's error, its text in ``text``: with the verb, the place and the code.
+        again: the same request may succeed at another try.
+        slow_down: the other side asks to be asked less.
+        outage: on our own side it says nothing about the message in hand: :class:`~engine.errors.Unavailable`.
+    """
+
+    name: str
+    error: type[EngineError]
+    text: str
+    again: bool = False
+    slow_down: bool = False
+    outage: bool = False
 
 
-_BY_CODE: dict[str, _Kind] = {
-    **dict.fromkeys(
-        [
+_NOW = "cannot {verb} {place} now ({code})"
+
+MISSING = Meaning("missing", SourceMissing, "")  # what is missing depends on the purpose: see _missing
+DENIED = Meaning("denied", AccessDenied, "may not {verb} {place} ({code}): check the credentials and what they allow")
+NO_KEYS = Meaning(
+    "no credentials", AccessDenied, "no credentials to {verb} {place} with ({code}): check where they come from"
+)
+EXPIRED = Meaning("expired", AccessDenied, "the credentials to {verb} {place} have expired ({code}): give new ones")
+CLOCK = Meaning(
+    "clock", TransientError, "cannot {verb} {place} ({code}): set this machine's clock", again=True, outage=True
+)
+CHANGED = Meaning("changed", SourceChanged, "{place} was replaced while it was read")
+ARCHIVED = Meaning("archived", FileError, "{place} is archived: restore it first")
+ELSEWHERE = Meaning(
+    "elsewhere", EngineError, "{place} is not in the region that was named ({code}): correct the region"
+)
+NOT_OURS = Meaning("not ours", LeaseLost, "the message from {place} is no longer ours ({code})")
+BUSY = Meaning("busy", TransientError, _NOW, again=True, outage=True)
+THROTTLED = Meaning("throttled", TransientError, _NOW, again=True, slow_down=True, outage=True)
+GARBLED = Meaning(
+    "garbled", TransientError, "{place} answered with what is no answer ({code})", again=True, outage=True
+)
+DAMAGED = Meaning("damaged", TransientError, "what was sent to {place} arrived damaged ({code})", again=True)
+GONE = Meaning("gone", TransientError, "the upload of {place} is gone ({code}): the file must be written again")
+REFUSED = Meaning("refused", EngineError, "cannot {verb} {place} ({code})")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What means ``meaning``: error codes, HTTP statuses (where the code is not known), exceptions."""
+
+    meaning: Meaning
+    codes: tuple[str, ...] = ()
+    statuses: tuple[int, ...] = ()
+    types: tuple[type[Exception], ...] = ()
+
+
+RULES = (
+    Rule(
+        MISSING,
+        codes=(
+            "AWS.SimpleQueueService.NonExistentQueue",
+            "InvalidAddress",
             "NoSuchBucket",
             "NoSuchKey",
             "NoSuchVersion",
             "NotFound",
-            "AWS.SimpleQueueService.NonExistentQueue",
             "QueueDoesNotExist",
-        ],
-        _Kind.MISSING,
+        ),
+        statuses=(404, 405),  # 405: the version asked for is a delete marker
     ),
-    **dict.fromkeys(
-        [
-            "AccessDenied",
-            "AccessDeniedException",
-            "AllAccessDisabled",
-            "AuthFailure",
-            "ExpiredToken",
-            "ExpiredTokenException",
-            "Forbidden",
-            "InvalidAccessKeyId",
-            "InvalidClientTokenId",
-            "InvalidSecurity",
-            "InvalidToken",
-            "MissingSecurityHeader",
-            "NotSignedUp",
-            "RequestExpired",
-            "RequestTimeTooSkewed",
-            "SignatureDoesNotMatch",
-            "TokenRefreshRequired",
-            "UnrecognizedClientException",
-        ],
-        _Kind.DENIED,
-    ),
-    **dict.fromkeys(["PreconditionFailed", "InvalidRange"], _Kind.CHANGED),
-    **dict.fromkeys(
-        [
-            "BandwidthLimitExceeded",
-            "ConditionalRequestConflict",
-            "InternalError",
-            "InternalFailure",
-            "NoSuchUpload",  # somebody aborted it: the file must be written again
-            "OperationAborted",
-            "RequestLimitExceeded",
-            "RequestThrottled",
-            "RequestThrottledException",
-            "RequestTimeout",
-            "ServiceUnavailable",
-            "SlowDown",
-            "Throttling",
-            "ThrottlingException",
-            "TooManyRequestsException",
-        ],
-        _Kind.BUSY,
-    ),
-    "InvalidObjectState": _Kind.ARCHIVED,
-    **dict.fromkeys(
-        ["AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"], _Kind.ELSEWHERE
-    ),
-    **dict.fromkeys(
-        [
-            "AWS.SimpleQueueService.MessageNotInflight",
-            "MessageNotInflight",
-            "ReceiptHandleIsInvalid",
-        ],
-        _Kind.NOT_OURS,
-    ),
-}
-
-_BY_STATUS: dict[int, _Kind] = {
-    401: _Kind.DENIED,
-    403: _Kind.DENIED,
-    404: _Kind.MISSING,
-    405: _Kind.MISSING,  # the version asked for is a delete marker
-    408: _Kind.BUSY,
-    409: _Kind.BUSY,
-    412: _Kind.CHANGED,
-    416: _Kind.CHANGED,
-    429: _Kind.BUSY,
-}
-
-_BY_TYPE: tuple[tuple[tuple[type[BaseException], ...], _Kind], ...] = (
-    (
-        (
+    Rule(
+        NO_KEYS,
+        types=(
             sdk.NoCredentialsError,
             sdk.PartialCredentialsError,
             sdk.ProfileNotFound,
             sdk.ConfigParseError,
             sdk.InvalidConfigError,
-            sdk.UnauthorizedSSOTokenError,
-            sdk.SSOTokenLoadError,
+            sdk.NoAuthTokenError,
+            sdk.SSOError,
             sdk.TokenRetrievalError,
             sdk.LoginError,
             sdk.UnknownCredentialError,
             sdk.RefreshWithMFAUnsupportedError,
         ),
-        _Kind.DENIED,
     ),
-    (
-        (
+    Rule(EXPIRED, codes=("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired")),
+    Rule(CLOCK, codes=("RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed")),
+    Rule(
+        DENIED,
+        codes=(
+            "AccessDenied",
+            "AccessDeniedException",
+            "AccountProblem",
+            "AllAccessDisabled",
+            "AuthFailure",
+            "Forbidden",
+            "InvalidAccessKeyId",
+            "InvalidClientTokenId",
+            "InvalidPayer",
+            "InvalidSecurity",
+            "InvalidToken",
+            "KMS.DisabledException",
+            "KmsAccessDenied",
+            "KmsDisabled",
+            "MissingSecurityHeader",
+            "NotSignedUp",
+            "OptInRequired",
+            "RegionDisabledException",
+            "SignatureDoesNotMatch",
+            "UnrecognizedClientException",
+        ),
+        statuses=(401, 403),
+    ),
+    Rule(CHANGED, codes=("InvalidRange", "PreconditionFailed"), statuses=(412, 416)),
+    Rule(ARCHIVED, codes=("InvalidObjectState",)),
+    Rule(
+        ELSEWHERE,
+        codes=("AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"),
+        statuses=(301,),
+    ),
+    Rule(NOT_OURS, codes=("AWS.SimpleQueueService.MessageNotInflight", "MessageNotInflight", "ReceiptHandleIsInvalid")),
+    Rule(GONE, codes=("InvalidPart", "NoSuchUpload")),
+    Rule(DAMAGED, codes=("BadDigest", "IncompleteBody", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch")),
+    Rule(
+        THROTTLED,
+        codes=(
+            "BandwidthLimitExceeded",
+            "KmsThrottled",
+            "LimitExceededException",
+            "OverLimit",
+            "RequestLimitExceeded",
+            "RequestThrottled",
+            "RequestThrottledException",
+            "ServerBusy",
+            "ServiceUnavailable",
+            "SlowDown",
+            "SlowDownRead",
+            "SlowDownWrite",
+            "ThrottledException",
+            "Throttling",
+            "ThrottlingException",
+            "TooManyRequests",
+            "TooManyRequestsException",
+        ),
+        statuses=(429, 503),
+    ),
+    Rule(
+        BUSY,
+        codes=(
+            "ConditionalRequestConflict",
+            "IDPCommunicationError",
+            "InternalError",
+            "InternalFailure",
+            "OperationAborted",
+            "PriorRequestNotComplete",
+            "RequestTimeout",
+            "TemporaryRedirect",
+        ),
+        statuses=(307, 408, 409, 500, 502, 504),  # and all others over 500
+        types=(
             sdk.HTTPClientError,
             sdk.ConnectionError,
             sdk.IncompleteReadError,
             sdk.CredentialRetrievalError,
             sdk.MetadataRetrievalError,
             aiohttp.ClientError,
-            HttpProcessingError,
             OSError,
         ),
-        _Kind.BUSY,
     ),
+    Rule(
+        GARBLED,
+        types=(
+            ResponseParserError,
+            XmlError,
+            HttpProcessingError,
+            sdk.ChecksumError,
+            sdk.FlexibleChecksumError,
+            Unusable,
+        ),
+    ),
+    Rule(REFUSED, codes=("NotImplemented",), statuses=(501, 505), types=(sdk.BotoCoreError,)),
 )
+"""In order: of several rules about one exception the first holds. What no rule knows is refused."""
+
+_BY_CODE = {code: rule.meaning for rule in RULES for code in rule.codes}
+_BY_STATUS = {status: rule.meaning for rule in RULES for status in rule.statuses}
 
 
-_ERRORS: dict[_Kind, tuple[type[EngineError], str]] = {
-    _Kind.DENIED: (AccessDenied, "may not {verb} {place} ({code}): check the credentials and what they allow"),
-    _Kind.CHANGED: (SourceChanged, "{place} was replaced while it was read"),
-    _Kind.ARCHIVED: (FileError, "{place} is archived: restore it first"),
-    _Kind.ELSEWHERE: (EngineError, "{place} is not in the region that was named ({code}): correct the region"),
-    _Kind.NOT_OURS: (LeaseLost, "the message from {place} is no longer ours ({code})"),
-    _Kind.BUSY: (TransientError, "cannot {verb} {place} now ({code})"),
-    _Kind.REFUSED: (EngineError, "cannot {verb} {place} ({code})"),
-}
-"""The error of each kind. Missing things depend on what they were for: see ``_missing``."""
+def signer(credentials: Credentials | None) -> Signer:
+    """Who signs with ``credentials``; None are the engine's own."""
+    if credentials is None:
+        return "ours"
+    return "given" if credentials.access_key_id is not None else "renewed"
 
 
 def error_code(error: BaseException) -> str:
@@ -175,36 +273,58 @@ def error_code(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _kind(error: BaseException) -> _Kind:
+def meaning(error: BaseException) -> Meaning:
+    """What the table says. An engine error is refused: it was translated already."""
     if isinstance(error, sdk.ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        found = _BY_CODE.get(error_code(error)) or _BY_STATUS.get(status)
-        return found or (_Kind.BUSY if status >= 500 else _Kind.REFUSED)
-    return next((kind for types, kind in _BY_TYPE if isinstance(error, types)), _Kind.REFUSED)
+        code, status = error_code(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return _BY_CODE.get(code) or _BY_STATUS.get(status) or (BUSY if status >= 500 else REFUSED)
+    return next((rule.meaning for rule in RULES if isinstance(error, rule.types)), REFUSED)
 
 
-def translated(error: BaseException, place: str, *, purpose: Purpose, file: str | None = None) -> EngineError:
+def translated(
+    error: BaseException, place: str, *, purpose: Purpose, signer: Signer = "ours", file: str | None = None
+) -> EngineError:
     """The engine error for ``error``, to be raised from it. Its text names the code, never the service's own message,
     which may tell one account about another.
 
     Args:
         place: what was being used, as a user would write it: ``s3://bucket/key``, a queue's URL.
         purpose: decides whether a missing bucket is the source, the destination or the queue.
+        signer: decides whether an outage is on our own side, and whether expired keys may be renewed.
         file: the source key, where there is one.
     """
     if isinstance(error, EngineError):
         return error
-    code, kind = error_code(error), _kind(error)
-    if isinstance(error, sdk.ClientError) and error.operation_name == "AssumeRole" and kind is not _Kind.BUSY:
-        return AccessDenied(
-            f"cannot assume the role for {place} ({code}): check role_arn, external_id and the role's trust policy",
-            file=file,
-        )
-    if kind is _Kind.MISSING:
+    code, found = error_code(error), meaning(error)
+    if isinstance(error, sdk.ClientError) and error.operation_name == "AssumeRole":
+        found = _of_a_role(found)
+    elif found is MISSING:
         return _missing(code, place, purpose, file)
-    error_class, text = _ERRORS[kind]
+    else:
+        found = _signed_by(found, signer)
+        if found is DENIED and signer == "ours" and purpose != "queue":
+            found = replace(found, error=OwnAccessDenied)
     verb = "use" if purpose == "queue" else purpose
-    return error_class(text.format(verb=verb, place=place, code=code), file=file)
+    return found.error(found.text.format(verb=verb, place=place, code=code), file=file)
+
+
+def _signed_by(found: Meaning, signer: Signer) -> Meaning:
+    """What ``found`` means to whom it was told. Keys that are renewed may be there, or good, next time."""
+    if found is EXPIRED and signer != "given":
+        found = replace(found, error=TransientError, outage=True)
+    if found is NO_KEYS and signer == "ours":
+        found = replace(found, error=TransientError, outage=True)
+    return replace(found, error=Unavailable) if found.outage and signer == "ours" else found
+
+
+def _of_a_role(found: Meaning) -> Meaning:
+    """What it means when a role cannot be assumed, which the engine asks for with its own keys."""
+    if found in (EXPIRED, CLOCK):
+        return _signed_by(found, "ours")
+    if found.again:
+        return found
+    text = "cannot assume the role for {place} ({code}): check role_arn, external_id and the role's trust policy"
+    return replace(DENIED, text=text)
 
 
 def _missing(code: str, place: str, purpose: Purpose, file: str | None) -> EngineError:
@@ -214,3 +334,17 @@ def _missing(code: str, place: str, purpose: Purpose, file: str | None) -> Engin
         return DestinationMissing(f"no such bucket for output: {place}; make it or correct the destination", file=file)
     what = {"NoSuchBucket": "bucket", "NoSuchVersion": "version"}.get(code, "object")
     return SourceMissing(f"no such {what}: {place}", file=file)
+
+
+def markdown() -> str:
+    """The table, for ``docs/delivery.md``."""
+    heads = ("meaning", "what says so", "error", "with our own credentials", "tried again", "slows the tenant down")
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ("---",) * len(heads), *map(_cells, RULES)))
+
+
+def _cells(rule: Rule) -> tuple[str, ...]:
+    what = rule.meaning
+    says = (*rule.codes, *map(str, rule.statuses), *(each.__name__ for each in rule.types))
+    given, ours = (_signed_by(what, who).error.code for who in ("given", "ours"))
+    again, slow = ("yes" if flag else "no" for flag in (what.again, what.slow_down))
+    return what.name, ", ".join(f"`{each}`" for each in says), given, ours, again, slow

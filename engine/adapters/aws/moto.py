@@ -79,11 +79,18 @@ class Moto:
             client.close()
         return name
 
-    def make_queue(self, name: str, *, visibility_s: int = 30) -> str:
-        """Makes a queue; returns its URL."""
+    def make_queue(self, name: str, *, visibility_s: int = 30, **attributes: str) -> str:
+        """Makes a queue, a FIFO queue where its name ends in ``.fifo``; returns its URL.
+
+        Args:
+            attributes: more of SQS's own, as ``RedrivePolicy``.
+        """
+        attributes["VisibilityTimeout"] = str(visibility_s)
+        if name.endswith(".fifo"):
+            attributes["FifoQueue"] = "true"
         client = self.client("sqs")
         try:
-            made = client.create_queue(QueueName=name, Attributes={"VisibilityTimeout": str(visibility_s)})
+            made = client.create_queue(QueueName=name, Attributes=attributes)
         finally:
             client.close()
         url: str = made["QueueUrl"]

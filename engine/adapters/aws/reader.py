@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.adapters.aws.failures import SDK_ERRORS, translated
-from engine.adapters.settings import StoreSettings
-from engine.errors import FileError, SourceChanged, TransientError
+from engine.adapters.aws.checksums import Checksum, expected
+from engine.adapters.aws.failures import SDK_ERRORS
+from engine.adapters.aws.retries import backoff_s
+from engine.errors import ChecksumMismatch, FileError, SourceChanged, TransientError
 from engine.ports import ObjectInfo
 
 if TYPE_CHECKING:
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pace", "S3Reader"]
 
-_FIRST_BACKOFF_S = 0.1
-_LONGEST_BACKOFF_S = 20.0  # also the SDK's own
+_LONGEST_PIECE_S = 1.0  # of filling a piece; what is there by then is given
 
 
 class EndedEarly(ConnectionError):
@@ -71,11 +70,15 @@ class S3Reader:
 
     A connection that drops, ends early, falls silent or is slower than the settings allow is replaced by one that goes
     on at the next byte, of the same object (``If-Match``), after a jittered backoff. ``settings.attempts`` failures
-    are final; a whole piece of progress at the rate allowed gives all of them back.
+    are final; a whole piece of progress at the rate allowed gives all of them back. Where the store keeps a checksum of
+    the whole object, the last piece is given only if all that came, over however many connections, agrees with it.
     """
 
-    def __init__(self, store: S3Store, version_id: str | None, info: ObjectInfo, body: Any) -> None:
+    def __init__(
+        self, store: S3Store, version_id: str | None, info: ObjectInfo, body: Any, checksum: Checksum | None
+    ) -> None:
         self.info = info
+        self._checksum = checksum
         self._store = store
         self._version_id = version_id
         self._body = body
@@ -83,19 +86,20 @@ class S3Reader:
         self._chunks: list[bytes] = []  # of the piece in hand
         self._held = 0  # their bytes
         self._failures = 0
+        self._since_failed = 0  # bytes since that was last 0
         self._pace = Pace(store.settings.min_bytes_per_s, store.settings.read_timeout_s)
 
     @classmethod
     async def open(cls, store: S3Store, key: str, version_id: str | None) -> S3Reader:
         """Raises as :meth:`~engine.ports.ObjectStore.read`; FileError where the store tells no ETag or no size."""
         version = {"VersionId": version_id} if version_id is not None else {}
-        found = await _answer(store, "get_object", key, **version)
+        found = await _answer(store, "get_object", key, checksum={"ChecksumMode": "ENABLED"}, **version)
         try:
             info = await _info(store, key, version, found)
         except BaseException:
             found["Body"].close()
             raise
-        return cls(store, version_id, info, found["Body"])
+        return cls(store, version_id, info, found["Body"], expected(found))
 
     def close(self) -> None:
         """Frees the connection: back to the pool after the last byte, closed before it. Idempotent."""
@@ -105,31 +109,46 @@ class S3Reader:
         return self
 
     async def __anext__(self) -> bytes:
-        size = min(self._store.settings.read_bytes, self.info.size - self._received + self._held)
+        size = min(self._store.settings.read_bytes, self.info.size - self._received)
         if not size:
             raise StopAsyncIteration
-        while self._held < size:
+        while True:
             try:
                 await self._fill(size)
+                break
             except SDK_ERRORS as error:
                 self._body.close()
                 self._failures += 1
                 if self._failures >= self._store.settings.attempts:
                     raise self._dropped(error) from error
-                longest = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2**self._failures)
-                await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - jitter, not a secret
+                await asyncio.sleep(backoff_s(self._failures))
                 await self._resume()
-        if not self._pace.slow:
-            self._failures = 0
+        self._since_failed += self._held
+        if not self._pace.slow and self._since_failed >= self._store.settings.read_bytes:
+            self._failures = self._since_failed = 0
         piece = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
         self._held = 0
+        self._check(piece)
         return piece
 
+    def _check(self, piece: bytes) -> None:
+        """Counts ``piece`` in the object's checksum, and compares that before the last piece is given."""
+        if self._checksum is None:
+            return
+        self._checksum.update(piece)
+        if self._received == self.info.size and not self._checksum.holds:
+            raise ChecksumMismatch(
+                f"{self._place}: the bytes that came are not those of its {self._checksum.name}", file=self.info.key
+            )
+
     async def _fill(self, size: int) -> None:
-        """Receives until ``size`` bytes are held. A body that ends before is an error, never an end of file."""
+        """Receives until ``size`` bytes are held, or some are and that takes long: a slow source is no source that
+        hangs, and whoever waits for its bytes is to see them come. A body that ends early is an error, never an end of
+        file."""
         now = asyncio.get_running_loop().time
-        while self._held < size:
+        last = now() + _LONGEST_PIECE_S
+        while self._held < size and (not self._held or now() < last):
             began = now()
             limit = asyncio.timeout(self._pace.left_s)
             try:
@@ -169,8 +188,9 @@ class S3Reader:
         return f"{self._store.location}/{self.info.key}"
 
     def _dropped(self, error: BaseException) -> TransientError:
-        failure = translated(error, self._place, purpose="read", file=self.info.key)
-        return TransientError(
+        failure = self._store.translated(error, self.info.key, "read")
+        kind = type(failure) if isinstance(failure, TransientError) else TransientError
+        return kind(
             f"{failure.message}: {self._received} of {self.info.size} bytes came, "
             f"then the connection failed {self._store.settings.attempts} times",
             file=self.info.key,
@@ -178,21 +198,12 @@ class S3Reader:
 
 
 async def _answer(store: S3Store, operation: str, key: str, **parameters: Any) -> dict[str, Any]:
-    """One request, with the SDK's retries, that ends in time even when the head of its answer drips in.
+    """One request, each try of which ends in time even when the head of its answer drips in.
 
     Raises as :meth:`~engine.ports.ObjectStore.read`.
     """
-    try:
-        async with asyncio.timeout(_longest_answer_s(store.settings)):
-            return await store.call(operation, key, "read", **parameters)
-    except TimeoutError as error:
-        raise translated(error, f"{store.location}/{key}", purpose="read", file=key) from error
-
-
-def _longest_answer_s(settings: StoreSettings) -> float:
-    """What all tries of a request may take, each up to both time-outs, with the longest pauses between them."""
-    one_s = settings.connect_timeout_s + settings.read_timeout_s
-    return settings.attempts * one_s + (settings.attempts - 1) * _LONGEST_BACKOFF_S
+    try_s = store.settings.connect_timeout_s + store.settings.read_timeout_s
+    return await store.call(operation, key, "read", try_s=try_s, **parameters)
 
 
 async def _info(store: S3Store, key: str, version: dict[str, str], found: dict[str, Any]) -> ObjectInfo:

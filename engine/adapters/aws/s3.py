@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import io
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from engine.adapters.aws import completing
+from engine.adapters.aws.checksums import crc32, refused
 from engine.adapters.aws.credentials import check
-from engine.adapters.aws.failures import SDK_ERRORS, Purpose, error_code, translated
+from engine.adapters.aws.failures import SDK_ERRORS, Purpose, Unusable, error_code, signer, translated
 from engine.adapters.aws.reader import S3Reader
 from engine.adapters.aws.session import Clients, Endpoint
 from engine.adapters.aws.upload import S3Upload
 from engine.adapters.settings import StoreSettings
-from engine.errors import EngineError, TransientError
-from engine.ports import ObjectInfo, Part, PendingUpload, S3Location, Upload
+from engine.errors import ChecksumMismatch, EngineError
+from engine.ports import ObjectInfo, OpenUpload, Part, PendingUpload, S3Location, Standing, Upload
 
 __all__ = ["S3Store"]
+
+_LATE_S = 5.0  # a cancelled begin waits no longer for the upload that it might have to discard
 
 
 class S3Store:
     """An :class:`~engine.ports.ObjectStore` over a bucket. Stateless: any number of tasks of its loop may use it.
 
-    Every request is tried ``settings.attempts`` times by the SDK (standard mode: jittered backoff, only what may be
-    tried again), within the time-outs of the settings.
+    Every request is tried ``settings.attempts`` times (see ``retries``), within the time-outs of the settings. What is
+    sent carries a CRC32, of each part of an upload; an endpoint that is not AWS's and knows no checksums is found out
+    by its refusal, and done without.
 
     Raises:
         AccessDenied: the location's credentials are empty or half-given.
@@ -49,22 +53,27 @@ class S3Store:
             reader.close()
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
-        page: dict[str, Any] = {}
-        while page.get("IsTruncated", not page):
-            more = {"ContinuationToken": page["NextContinuationToken"]} if page else {}
-            page = await self.call("list_objects_v2", prefix, "read", key_name="Prefix", **more)
-            for entry in page.get("Contents", []):
-                yield ObjectInfo(entry["Key"], entry["Size"], entry["ETag"].strip('"'))
+        pages = self.pages("list_objects_v2", {"ContinuationToken": "NextContinuationToken"}, Prefix=prefix)
+        try:
+            async for page in pages:
+                for entry in page.get("Contents", []):
+                    yield _listed(entry)
+        except SDK_ERRORS as error:
+            raise self.translated(error, prefix, "read") from error
 
     async def head(self, key: str) -> ObjectInfo | None:
         """As the port says. A missing bucket looks like a missing object: S3 answers a HEAD without a reason."""
+        found = await self.look(key)
+        return completing.object_info(key, found) if found is not None else None
+
+    async def look(self, key: str) -> dict[str, Any] | None:
+        """All that a HEAD tells, as the SDK puts it; None when there is no such object."""
         try:
-            found = await self._request("head_object", Key=key)
+            return await self.request("head_object", needs=("ETag", "ContentLength"), Key=key)
         except SDK_ERRORS as error:
             if error_code(error) in {"404", "NoSuchKey", "NotFound"}:
                 return None
-            raise self._translated(error, key, "read") from error
-        return ObjectInfo(key, found["ContentLength"], found["ETag"].strip('"'), found.get("VersionId"))
+            raise self.translated(error, key, "read") from error
 
     async def get(self, key: str) -> bytes:
         async with self.read(key) as reader:
@@ -75,11 +84,13 @@ class S3Store:
         is lost below us and the request sent again, nothing tells whose put it was."""
         condition = {"IfNoneMatch": "*"} if only_if_absent else {}
         try:
-            done = await self._request("put_object", Key=key, Body=io.BytesIO(body), **condition)
+            done = await self.request(
+                "put_object", checksum={"ChecksumCRC32": crc32(body)}, needs=("ETag",), Key=key, Body=body, **condition
+            )
         except SDK_ERRORS as error:
             if only_if_absent and error_code(error) == "PreconditionFailed":
                 return await self._etag_if_same(key, body)
-            raise self._translated(error, key, "write") from error
+            raise self.translated(error, key, "write") from error
         etag: str = done["ETag"].strip('"')
         return etag
 
@@ -93,86 +104,139 @@ class S3Store:
         await self.call("delete_object", key, "write")
 
     async def begin(self, key: str) -> Upload:
-        creating = asyncio.create_task(self.call("create_multipart_upload", key, "write"))
+        token = uuid.uuid4().hex
+        creating = asyncio.create_task(
+            self.call(
+                "create_multipart_upload",
+                key,
+                "write",
+                checksum={"ChecksumAlgorithm": "CRC32"},
+                needs=("UploadId",),
+                Metadata={completing.TOKEN: token},
+            )
+        )
         try:
             begun = await asyncio.shield(creating)
         except asyncio.CancelledError:
-            # The request may have been applied already, and an upload whose id nobody knows stays open for ever.
-            with contextlib.suppress(EngineError):
-                await self.abort(PendingUpload(key, (await creating)["UploadId"], ()))
+            # It may have been begun already. What is not known in time stays open, for whoever sweeps.
+            with contextlib.suppress(EngineError, TimeoutError):
+                async with asyncio.timeout(_LATE_S):
+                    await self.abort(PendingUpload(key, (await creating)["UploadId"], ()))
             raise
-        return S3Upload(self, key, begun["UploadId"], self.settings.part_bytes)
+        return S3Upload(self, key, begun["UploadId"], token, self.settings.part_bytes)
 
-    async def upload_part(self, key: str, upload_id: str, number: int, body: io.BytesIO, size: int) -> Part:
-        """Sends one part. Raises as :meth:`begin`."""
-        sent = await self.call("upload_part", key, "write", UploadId=upload_id, PartNumber=number, Body=body)
-        return Part(number, sent["ETag"].strip('"'), size)
+    async def upload_part(self, key: str, upload_id: str, number: int, body: bytes, size: int) -> Part:
+        """Sends one part. Raises as :meth:`begin`; ChecksumMismatch where the store says that it got other bytes."""
+        checksum = crc32(body)
+        sent = await self.call(
+            "upload_part",
+            key,
+            "write",
+            checksum={"ChecksumCRC32": checksum},
+            needs=("ETag",),
+            UploadId=upload_id,
+            PartNumber=number,
+            Body=body,
+        )
+        kept: str = sent.get("ChecksumCRC32", "")  # a store that tells none keeps none, and must not be told of it
+        if kept not in ("", checksum):
+            raise ChecksumMismatch(f"{self.location}/{key}: part {number} did not arrive as it was sent")
+        return Part(number, sent["ETag"].strip('"'), size, kept)
 
     async def complete(self, upload: PendingUpload) -> ObjectInfo:
-        """As the port says. When the answer is lost or ambiguous, looks whether the object is there before it fails.
+        return await completing.complete(self, upload)
 
-        Raises:
-            TransientError: not completed as far as can be seen, or the upload is gone; write the file again.
-        """
-        parts = [{"PartNumber": part.number, "ETag": f'"{part.etag}"'} for part in upload.parts]
-        try:
-            done = await self._request(
-                "complete_multipart_upload", Key=upload.key, UploadId=upload.upload_id, MultipartUpload={"Parts": parts}
-            )
-        except SDK_ERRORS as error:
-            failure = self._translated(error, upload.key, "write")
-            if isinstance(failure, TransientError):
-                found = await self.head(upload.key)
-                if found is not None and found.size == upload.size and found.etag == _expected_etag(upload):
-                    return found
-            raise failure from error
-        return ObjectInfo(upload.key, upload.size, done["ETag"].strip('"'), done.get("VersionId"))
+    async def standing(self, upload: PendingUpload) -> Standing:
+        return await completing.standing(self, upload)
 
     async def abort(self, upload: PendingUpload) -> None:
         try:
-            await self._request("abort_multipart_upload", Key=upload.key, UploadId=upload.upload_id)
+            await self.request("abort_multipart_upload", Key=upload.key, UploadId=upload.upload_id)
         except SDK_ERRORS as error:
             if error_code(error) != "NoSuchUpload":
-                raise self._translated(error, upload.key, "write") from error
+                raise self.translated(error, upload.key, "write") from error
 
-    async def abort_open(self, prefix: str) -> int:
-        aborted = 0
-        page: dict[str, Any] = {}
-        while page.get("IsTruncated", not page):
-            more = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]} if page else {}
-            page = await self.call("list_multipart_uploads", prefix, "write", key_name="Prefix", **more)
-            for entry in page.get("Uploads", []):
-                if entry["Key"].startswith(prefix):  # not every store honours Prefix here
-                    await self.abort(PendingUpload(entry["Key"], entry["UploadId"], ()))
-                    aborted += 1
-        return aborted
-
-    async def call(
-        self, operation: str, key: str, purpose: Purpose, *, key_name: str = "Key", **parameters: Any
-    ) -> dict[str, Any]:
-        """One request about ``key`` (or the prefix that ``key_name`` says it is), with translated errors."""
+    async def open_uploads(self, prefix: str) -> AsyncIterator[OpenUpload]:
+        tokens = {"KeyMarker": "NextKeyMarker", "UploadIdMarker": "NextUploadIdMarker"}
         try:
-            return await self._request(operation, **{key_name: key}, **parameters)
+            async for page in self.pages("list_multipart_uploads", tokens, Prefix=prefix):
+                for entry in page.get("Uploads", []):
+                    if entry["Key"].startswith(prefix):  # not every store honours Prefix here
+                        yield OpenUpload(entry["Key"], entry["UploadId"], entry["Initiated"].timestamp())
         except SDK_ERRORS as error:
-            raise self._translated(error, key, purpose) from error
+            raise self.translated(error, prefix, "write") from error
 
-    async def _request(self, operation: str, **parameters: Any) -> dict[str, Any]:
+    async def call(self, operation: str, key: str, purpose: Purpose, **parameters: Any) -> dict[str, Any]:
+        """One request about ``key``, with translated errors; else as :meth:`request`."""
+        try:
+            return await self.request(operation, Key=key, **parameters)
+        except SDK_ERRORS as error:
+            raise self.translated(error, key, purpose) from error
+
+    async def request(
+        self,
+        operation: str,
+        *,
+        checksum: Mapping[str, str] | None = None,
+        needs: Sequence[str] = (),
+        **parameters: Any,
+    ) -> dict[str, Any]:
+        """One request; what it raises is the SDK's, or Unusable.
+
+        Args:
+            checksum: parameters for an endpoint that knows checksums. One that is not AWS's, refuses them and takes
+                the same request without them is not told of them again, by this loop.
+            needs: what an answer must tell.
+        """
+        refusing = (self.location.region, self.location.endpoint_url)
+        if checksum is None or refusing in self._clients.without_checksums:
+            answer = await self._answer(operation, parameters)
+        else:
+            try:
+                answer = await self._answer(operation, {**parameters, **checksum})
+            except SDK_ERRORS as error:
+                if not self.location.endpoint_url or not refused(error):
+                    raise
+                answer = await self._answer(operation, parameters)
+                self._clients.without_checksums.add(refusing)
+        if any(answer.get(name) in (None, "") for name in needs):
+            raise Unusable
+        return answer
+
+    async def pages(
+        self, operation: str, tokens: Mapping[str, str], **parameters: Any
+    ) -> AsyncIterator[dict[str, Any]]:
+        """The answers to a request that goes on; ``tokens`` are the next one's parameters, by what the last one calls
+        them. Raises as :meth:`request`."""
+        more: dict[str, Any] = {}
+        while True:
+            # Each says whether it is the last; nothing at all must not pass for nothing there.
+            page = await self.request(operation, needs=("IsTruncated",), **parameters, **more)
+            yield page
+            if not page["IsTruncated"]:
+                return
+            last, more = more, {name: page[told] for name, told in tokens.items() if told in page}
+            if not more or more == last:
+                raise Unusable
+
+    async def _answer(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = await self._clients.call(
             self._endpoint, operation, Bucket=self.location.bucket, **parameters
         )
         return answer
 
-    def _translated(self, error: BaseException, key: str, purpose: Purpose) -> EngineError:
+    def translated(self, error: BaseException, key: str, purpose: Purpose) -> EngineError:
+        """The engine error for what a request about ``key`` raised."""
         place = f"{self.location}/{key}"
         if error_code(error) == "NoSuchBucket":
             place = str(self.location)
-        return translated(error, place, purpose=purpose, file=key if purpose == "read" else None)
+        file = key if purpose == "read" else None
+        return translated(error, place, purpose=purpose, signer=signer(self.location.credentials), file=file)
 
 
-def _expected_etag(upload: PendingUpload) -> str | None:
-    """What S3 calls an object made of these parts, unless it is encrypted with a key of its own."""
+def _listed(entry: dict[str, Any]) -> ObjectInfo:
+    modified = entry["LastModified"].timestamp() if "LastModified" in entry else None
     try:
-        digests = b"".join(bytes.fromhex(part.etag) for part in upload.parts)
-    except ValueError:
-        return None
-    return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(upload.parts)}"
+        return ObjectInfo(entry["Key"], entry["Size"], entry["ETag"].strip('"'), modified=modified)
+    except KeyError as error:
+        raise Unusable from error

@@ -8,24 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import io
 import threading
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
+from botocore.exceptions import ClientError
 
+from engine.adapters.aws.checksums import leave_to_us
 from engine.adapters.aws.credentials import Identity, identity, sign_each_call, signing_as
+from engine.adapters.aws.failures import EXPIRED, SDK_ERRORS, Unusable, meaning
+from engine.adapters.aws.retries import Throttle, tried
 from engine.adapters.settings import StoreSettings
 from engine.ports import Credentials
 
-__all__ = ["Clients", "Endpoint", "Service"]
+__all__ = ["Body", "Clients", "Endpoint", "Service"]
 
 type Service = Literal["s3", "sqs", "sts"]
 
 _SERVICES: tuple[Service, ...] = ("s3", "sqs", "sts")
-_IDENTITIES = 256  # kept a loop; the least recently used is dropped and made again when needed
+_TENANTS = 256  # remembered a loop; the least recently used is dropped and made again when needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,18 @@ class Endpoint:
     credentials: Credentials | None = None
 
 
+class Body(io.BytesIO):
+    """A request's body. The HTTP library asks for the buffer only to learn its length, for which a plain ``BytesIO``
+    over ``bytes`` would copy all of it."""
+
+    def getbuffer(self) -> memoryview:
+        return memoryview(self.getvalue())  # the very bytes it was made of
+
+
+class _NotAssumed(Exception):
+    """A role could not be assumed, after all tries of that; ``args[0]`` is why."""
+
+
 class Clients:
     """The clients of one loop, to which every method belongs; the lock only keeps a client from being made twice."""
 
@@ -47,28 +65,65 @@ class Clients:
         self._creating = asyncio.Lock()
         self._closing = AsyncExitStack()
         self._identities: dict[Credentials, Identity] = {}  # least recently used first
+        self._throttles: dict[Endpoint, Throttle] = {}  # least recently used first
         self._ours: AioSession | None = None
         self._theirs: AioSession | None = None
+        self.without_checksums: set[tuple[str, str | None]] = set()  # region and url of what refused them
 
-    async def call(self, endpoint: Endpoint, operation: str, **parameters: Any) -> Any:
-        """Makes one call, with the SDK's own retries; what it answers or raises is the SDK's, untranslated.
+    async def call(
+        self,
+        endpoint: Endpoint,
+        operation: str,
+        *,
+        try_s: float | None = None,
+        attempts: int | None = None,
+        **parameters: Any,
+    ) -> Any:
+        """Makes one call, tried ``settings.attempts`` times (see ``retries``); what it answers or raises is the SDK's,
+        untranslated. An endpoint (with its credentials) that asks to slow down is asked less; others do not wait.
+
+        Args:
+            attempts: instead of the settings'.
+            try_s: the longest that one try may take, in seconds.
+            parameters: the operation's; ``Body`` as bytes, which every try sends from their start.
 
         Raises:
             AccessDenied: the endpoint's credentials are empty, half-given or not there.
         """
-        client = await self._client(endpoint)
-        if endpoint.credentials is None:
-            return await getattr(client, operation)(**parameters)
-        reset = signing_as.set(await self._identity(endpoint))
+        throttle = _recent(self._throttles, endpoint, Throttle)
+        once = functools.partial(self._once, endpoint, operation, try_s, parameters)
         try:
-            return await getattr(client, operation)(**parameters)
-        finally:
-            signing_as.reset(reset)
+            return await tried(once, attempts or self._settings.attempts, throttle)
+        except _NotAssumed as failed:
+            raise failed.args[0] from None
+        except ClientError as error:
+            if meaning(error) is EXPIRED and endpoint.credentials is not None:
+                self._identities.pop(endpoint.credentials, None)  # the next call asks for new keys
+            raise
+
+    async def _once(self, endpoint: Endpoint, operation: str, try_s: float | None, parameters: dict[str, Any]) -> Any:
+        if "Body" in parameters:
+            parameters = {**parameters, "Body": Body(parameters["Body"])}
+        try:
+            async with asyncio.timeout(try_s):
+                client = await self._client(endpoint)
+                if endpoint.credentials is None:
+                    return await getattr(client, operation)(**parameters)
+                reset = signing_as.set(await self._identity(endpoint))
+                try:
+                    return await getattr(client, operation)(**parameters)
+                finally:
+                    signing_as.reset(reset)
+        except ValueError as error:
+            if isinstance(error, (*SDK_ERRORS, UnicodeError)):
+                raise
+            raise Unusable from error  # a date or a number in an answer that is none
 
     async def aclose(self) -> None:
         """Closes every client; no call may be in progress. Idempotent."""
         self._clients.clear()
         self._identities.clear()
+        self._throttles.clear()
         await self._closing.aclose()
 
     async def _client(self, endpoint: Endpoint) -> Any:
@@ -89,8 +144,9 @@ class Clients:
             for session in (self._ours, self._theirs):
                 session.register_component("data_loader", loader)
             sign_each_call(self._theirs)
+            self._ours.register("before-send.sqs.SendMessage", _in_pieces)
         session = self._ours if ours else self._theirs
-        return await self._closing.enter_async_context(
+        client: Any = await self._closing.enter_async_context(
             session.create_client(
                 endpoint.service,
                 region_name=endpoint.region,
@@ -98,28 +154,30 @@ class Clients:
                 config=_config(self._settings, endpoint, ours=ours),
             )
         )
+        client.meta.events.register("before-call.s3.GetObject", leave_to_us)
+        return client
 
     async def _identity(self, endpoint: Endpoint) -> Identity:
         credentials = endpoint.credentials
         assert credentials is not None
-        signer = self._identities.pop(credentials, None)
+        signer = self._identities.get(credentials)
         if signer is None:
             signer = await identity(credentials, functools.partial(self._assume_role, endpoint.region))
-            while len(self._identities) >= _IDENTITIES:
-                del self._identities[next(iter(self._identities))]
-        self._identities[credentials] = signer
-        return signer
+        return _recent(self._identities, credentials, lambda: signer)
 
     async def _assume_role(self, region: str, credentials: Credentials) -> dict[str, str]:
         """Temporary keys of a role, asked for with the engine's own credentials; in the form that the SDK refreshes."""
-        arguments = {"ExternalId": credentials.external_id} if credentials.external_id else {}
-        answer = await self.call(
-            Endpoint("sts", region, None),
-            "assume_role",
-            RoleArn=credentials.role_arn,
-            RoleSessionName="engine",
-            **arguments,
-        )
+        arguments: dict[str, Any] = {"ExternalId": credentials.external_id} if credentials.external_id else {}
+        try:
+            answer = await self.call(
+                Endpoint("sts", region, None),
+                "assume_role",
+                RoleArn=credentials.role_arn,
+                RoleSessionName="engine",
+                **arguments,
+            )
+        except SDK_ERRORS as error:
+            raise _NotAssumed(error) from error
         keys = answer["Credentials"]
         return {
             "access_key": keys["AccessKeyId"],
@@ -129,23 +187,38 @@ class Clients:
         }
 
 
+def _recent[K, V](kept: dict[K, V], key: K, make: Callable[[], V]) -> V:
+    """``kept[key]``, made where it is missing, and now the most recently used; the least so goes."""
+    value = kept.pop(key) if key in kept else make()
+    while len(kept) >= _TENANTS:
+        del kept[next(iter(kept))]
+    kept[key] = value
+    return value
+
+
+def _in_pieces(request: Any, **_: Any) -> None:
+    """A message may be so long that the HTTP library warns of sending it at once."""
+    request.body = Body(request.body)
+
+
 def _config(settings: StoreSettings, endpoint: Endpoint, *, ours: bool) -> AioConfig:
     return AioConfig(
         connect_timeout=settings.connect_timeout_s,
         read_timeout=settings.read_timeout_s,
-        retries={"mode": "standard", "total_max_attempts": settings.attempts},
+        # Its quota of retries goes by client, and all tenants share one: see ``retries``.
+        retries={"mode": "standard", "total_max_attempts": 1},
         # 0 is no limit. Pipelines bound the connections; with a limit, readers that hold one each while they wait for
         # an upload of the same client would wait for ever.
         max_pool_connections=0,
         s3={
             # Stores other than AWS often have no virtual-hosted names.
             "addressing_style": "path" if endpoint.url else "auto",
-            # TLS protects bodies. Over plain HTTP the SDK signs them regardless.
+            # TLS protects bodies, and a checksum among the signed headers says what they are.
             "payload_signing_enabled": False,
             # Its cache of session keys goes by bucket and would mix up those who share a client.
             "disable_s3_express_session_auth": True,
         },
-        # Stores other than AWS often do not know the newer checksums.
+        # S3Store names those that it wants: stores other than AWS often do not know them.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         # A variable or profile of ours must not take somebody else's requests elsewhere.

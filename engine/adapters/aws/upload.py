@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 from typing import TYPE_CHECKING
 
 from engine.ports import Part, PendingUpload
@@ -23,14 +22,6 @@ def part_size(number: int, first: int) -> int:
     return first << ((number - 1) // _PARTS_A_SIZE)
 
 
-class Body(io.BytesIO):
-    """A part as a request's body. The HTTP library asks for the buffer only to learn its length, for which a plain
-    ``BytesIO`` over ``bytes`` would copy all of it."""
-
-    def getbuffer(self) -> memoryview:
-        return memoryview(self.getvalue())  # the very bytes it was made of
-
-
 class S3Upload:
     """An :class:`~engine.ports.Upload`. Holds at most two parts, and what a single ``write`` was given.
 
@@ -38,10 +29,11 @@ class S3Upload:
     MiB, because growing it moves it.)
     """
 
-    def __init__(self, store: S3Store, key: str, upload_id: str, part_bytes: int) -> None:
+    def __init__(self, store: S3Store, key: str, upload_id: str, token: str, part_bytes: int) -> None:
         self._store = store
         self._key = key
         self._upload_id = upload_id
+        self._token = token
         self._part_bytes = part_bytes
         self._parts: list[Part] = []
         self._filling: list[memoryview] = []
@@ -65,7 +57,7 @@ class S3Upload:
         if self._filled or not (self._parts or self._sending):
             await self._send()  # an empty object is one empty part
         await self._sent()
-        return PendingUpload(self._key, self._upload_id, tuple(self._parts))
+        return PendingUpload(self._key, self._upload_id, tuple(self._parts), self._token)
 
     async def abort(self) -> None:
         """Stops the part on its way, then discards the upload. A part is never sent after its upload was aborted."""
@@ -91,7 +83,7 @@ class S3Upload:
 
     async def _send(self) -> None:
         await self._sent()
-        body, size, number = Body(b"".join(self._filling)), self._filled, self._number
+        body, size, number = b"".join(self._filling), self._filled, self._number
         self._filling.clear()
         self._filled = 0
         self._sending = asyncio.create_task(

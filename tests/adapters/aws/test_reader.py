@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,22 +15,24 @@ from engine.adapters.settings import StoreSettings
 from engine.adapters.stores import StoresFactory
 from engine.errors import Failure, SourceChanged, SourceMissing, TransientError
 from engine.ports import Credentials, ObjectReader, ObjectStore
-from tests.adapters.proxy import Fault, FaultyProxy, faulty_proxy
+from tests.faults import Cut, Drip, FaultProxy, Hold, Match, Rule, fault_proxy
+from tests.faults.rules import At
+from tests.faults.wire import How
 from tests.moto import Aws
 
 SIZE = 300_000
 BODY = random.Random(7).randbytes(SIZE)
-HEADERS = 700  # more than the head of moto's answer, so that a cut beyond falls into the body
 SETTINGS = StoreSettings(read_bytes=64 * 1024, attempts=4, read_timeout_s=20)
+GET = Match("GetObject")
 
 
 @asynccontextmanager
 async def bad_bucket(
-    aws: Aws, bucket: str, *faults: Fault | None, settings: StoreSettings = SETTINGS
-) -> AsyncIterator[tuple[ObjectStore, FaultyProxy]]:
+    aws: Aws, bucket: str, *rules: Rule, settings: StoreSettings = SETTINGS
+) -> AsyncIterator[tuple[ObjectStore, FaultProxy]]:
     """``bucket`` with an object ``a.csv`` behind a faulty proxy."""
     aws.put(bucket, "a.csv", BODY)
-    async with faulty_proxy(aws.endpoint_url, *faults) as proxy:
+    with fault_proxy(aws.endpoint_url, *rules) as proxy:
         stores = StoresFactory(settings)()
         try:
             location = dataclasses.replace(aws.location(bucket), endpoint_url=proxy.url)
@@ -42,38 +45,48 @@ async def rest(reader: ObjectReader) -> bytes:
     return b"".join([piece async for piece in reader])
 
 
+def gets(proxy: FaultProxy) -> int:
+    return len(proxy.calls("GetObject"))
+
+
+def cut_once(after: int) -> Rule:
+    """The first answer ends after so many bytes of its body."""
+    return Rule(GET, Cut("body", after, "close"), times=1)
+
+
 async def read(store: ObjectStore, key: str = "a.csv") -> bytes:
     async with store.read(key) as reader:
         return await rest(reader)
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
-@pytest.mark.parametrize("cut", [0, 1, 50, HEADERS, HEADERS + 64 * 1024, SIZE // 2, SIZE - 1, SIZE + HEADERS // 4])
-async def test_resumes_at_the_byte_where_it_was_cut(aws: Aws, bucket: str, how: str, cut: int) -> None:
+@pytest.mark.parametrize(
+    ("at", "after"),
+    [("head", 0), ("head", 1), ("head", 50)] + [("body", n) for n in (0, 1, 64 * 1024, SIZE // 2, SIZE - 1)],
+)
+async def test_resumes_at_the_byte_where_it_was_cut(aws: Aws, bucket: str, how: How, at: At, after: int) -> None:
     """A connection cut anywhere, in the head of the answer or in the body, costs no byte and doubles none."""
-    fault = Fault(cut, "reset" if how == "reset" else "close")
-    async with bad_bucket(aws, bucket, fault) as (store, proxy):
+    async with bad_bucket(aws, bucket, Rule(GET, Cut(at, after, how), times=1)) as (store, proxy):
         assert await read(store) == BODY
-        assert proxy.connections == 2
-        if how == "close" and cut > HEADERS:
-            assert proxy.answered < SIZE + 2 * HEADERS  # only what was missing came again
+        assert gets(proxy) == 2
+        if how == "close":
+            await asyncio.to_thread(proxy.wait_idle)
+            assert sum(call.passed for call in proxy.calls("GetObject")) == SIZE  # only what was missing came again
 
 
 async def test_survives_many_cuts(aws: Aws, bucket: str) -> None:
     """Cuts do not add up over a file: each whole piece of progress gives all attempts back."""
-    faults = [Fault(HEADERS + 33_000)] * 8
-    async with bad_bucket(aws, bucket, *faults) as (store, proxy):
+    async with bad_bucket(aws, bucket, Rule(GET, Cut("body", 33_000, "close"), times=8)) as (store, proxy):
         assert await read(store) == BODY
-        assert proxy.connections > SETTINGS.attempts
+        assert gets(proxy) == 9
 
 
 async def test_gives_up_without_progress(aws: Aws, bucket: str) -> None:
     """Failures within one piece are counted; the last is a transient error that names object and progress."""
-    faults = [Fault(HEADERS)] * 40
-    async with bad_bucket(aws, bucket, *faults) as (store, proxy):
+    async with bad_bucket(aws, bucket, Rule(GET, Cut("body", 0, "close"))) as (store, proxy):
         with pytest.raises(TransientError) as raised:
             await read(store)
-        assert proxy.connections == SETTINGS.attempts
+        assert gets(proxy) == SETTINGS.attempts
     assert raised.value.failure is Failure.TRANSIENT
     assert raised.value.file == "a.csv"
     assert f"s3://{bucket}/a.csv" in raised.value.message
@@ -83,41 +96,23 @@ async def test_gives_up_without_progress(aws: Aws, bucket: str) -> None:
 async def test_silence_is_a_failure(aws: Aws, bucket: str) -> None:
     """A connection that stays open and says nothing is given up after the read time-out, and the read resumed."""
     settings = dataclasses.replace(SETTINGS, read_timeout_s=0.3)
-    async with bad_bucket(aws, bucket, Fault(SIZE // 2, "hold"), settings=settings) as (store, proxy):
+    silent = Rule(GET, Hold("body", SIZE // 2), times=1)
+    async with bad_bucket(aws, bucket, silent, settings=settings) as (store, proxy):
         assert await read(store) == BODY
-        assert proxy.held.is_set()
-        assert proxy.connections == 2
+        assert (silent.hits, gets(proxy)) == (1, 2)
 
 
 async def test_dripping_is_a_failure(aws: Aws, bucket: str) -> None:
     """A source below the slowest rate allowed is given up though every single wait is within the read time-out."""
     settings = dataclasses.replace(SETTINGS, read_timeout_s=0.3, min_bytes_per_s=10**9, attempts=1)
-    server = await asyncio.start_server(drip, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    stores = StoresFactory(settings)()
-    async with server:
-        store = await stores.open(dataclasses.replace(aws.location(bucket), endpoint_url=f"http://127.0.0.1:{port}"))
+    async with bad_bucket(aws, bucket, Rule(GET, Drip(1000)), settings=settings) as (store, _):
         with pytest.raises(TransientError):
             await read(store)
-        await stores.aclose()
-
-
-async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A server whose answer never ends and never pauses for long."""
-    await reader.readuntil(b"\r\n\r\n")
-    writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 60000\r\nETag: "x"\r\n\r\n')
-    try:
-        while True:
-            writer.write(b"x")
-            await writer.drain()
-            await asyncio.sleep(0.05)  # this is the fault itself
-    except ConnectionError:
-        writer.close()
 
 
 async def test_replaced_between_two_connections(aws: Aws, bucket: str) -> None:
     """An object replaced by one of the same size while the connection is down is never spliced."""
-    async with bad_bucket(aws, bucket, Fault(HEADERS + 100_000)) as (store, _), store.read("a.csv") as reader:
+    async with bad_bucket(aws, bucket, cut_once(100_000)) as (store, _), store.read("a.csv") as reader:
         await anext(reader)
         await store.put("a.csv", bytes(SIZE))
         with pytest.raises(SourceChanged) as raised:
@@ -127,7 +122,7 @@ async def test_replaced_between_two_connections(aws: Aws, bucket: str) -> None:
 
 async def test_deleted_between_two_connections(aws: Aws, bucket: str) -> None:
     """An object deleted while the connection is down is reported missing."""
-    async with bad_bucket(aws, bucket, Fault(HEADERS + 100_000)) as (store, _), store.read("a.csv") as reader:
+    async with bad_bucket(aws, bucket, cut_once(100_000)) as (store, _), store.read("a.csv") as reader:
         await anext(reader)
         await store.delete("a.csv")
         with pytest.raises(SourceMissing):
@@ -142,18 +137,19 @@ async def test_version_is_kept_across_connections(aws: Aws, bucket: str) -> None
     client.put_object(Bucket=bucket, Key="v.csv", Body=b"newer")
     client.close()
     async with (
-        bad_bucket(aws, bucket, Fault(HEADERS + 100_000)) as (store, proxy),
+        bad_bucket(aws, bucket, cut_once(100_000)) as (store, proxy),
         store.read("v.csv", version_id=version) as reader,
     ):
         assert reader.info.version_id == version
         assert await rest(reader) == BODY
-        assert proxy.connections == 2
+        assert gets(proxy) == 2
 
 
 @pytest.mark.parametrize("leave", ["break", "cancel", "error"])
 async def test_body_is_closed_when_the_reader_is_left(aws: Aws, bucket: str, leave: str) -> None:
     """Leaving a reader before its end, by break, cancellation or error, closes the connection at once."""
-    async with bad_bucket(aws, bucket, Fault(HEADERS + 70_000, "hold")) as (store, proxy):
+    rule = Rule(GET, Hold("body", 70_000))
+    async with bad_bucket(aws, bucket, rule) as (store, proxy):
 
         async def half() -> None:
             async with store.read("a.csv") as reader:
@@ -165,12 +161,12 @@ async def test_body_is_closed_when_the_reader_is_left(aws: Aws, bucket: str, lea
 
         task = asyncio.create_task(half())
         if leave == "cancel":
-            await proxy.held.wait()
+            await asyncio.to_thread(rule.wait_hit)
             task.cancel()
         await asyncio.wait([task])
         assert task.cancelled() is (leave == "cancel")
         assert (not task.cancelled() and task.exception() is not None) is (leave == "error")
-        await proxy.client_gone.wait()
+        await asyncio.to_thread(proxy.wait_for, lambda proxy: proxy.calls("GetObject")[0].aborted)
 
 
 async def test_many_at_once_on_one_loop(aws: Aws, bucket: str) -> None:
@@ -195,10 +191,8 @@ async def test_many_at_once_on_one_loop(aws: Aws, bucket: str) -> None:
 
 async def test_nothing_listens(aws: Aws, bucket: str) -> None:
     """A store that cannot be reached is a transient error, told without any secret."""
-    server = await asyncio.start_server(drip, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    server.close()
-    await server.wait_closed()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
     credentials = Credentials(access_key_id="AKIDEXAMPLE", secret_access_key="topsecret", session_token="hidden")
     location = dataclasses.replace(
         aws.location(bucket), endpoint_url=f"http://127.0.0.1:{port}", credentials=credentials

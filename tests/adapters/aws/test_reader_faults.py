@@ -12,7 +12,7 @@ from typing import Literal
 
 import pytest
 
-from engine.adapters.aws import reader as module
+from engine.adapters.aws import retries
 from engine.adapters.settings import StoreSettings
 from engine.adapters.stores import StoresFactory
 from engine.errors import (
@@ -41,7 +41,7 @@ IDLE = 2  # connections that the pool may keep for later: one of a body and one 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Resumes follow at once."""
-    monkeypatch.setattr(module, "_FIRST_BACKOFF_S", 0.0)
+    monkeypatch.setattr(retries, "_FIRST_BACKOFF_S", 0.0)
 
 
 @asynccontextmanager
@@ -231,7 +231,7 @@ async def test_dripping_head() -> None:
 
 async def test_backoff_grows_and_is_jittered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before each resume of a piece the read waits for a random time below a bound that doubles up to the longest."""
-    monkeypatch.setattr(module, "_FIRST_BACKOFF_S", 0.1)
+    monkeypatch.setattr(retries, "_FIRST_BACKOFF_S", 0.1)
     bounds: list[tuple[float, float]] = []
 
     def shortest(low: float, high: float) -> float:
@@ -258,7 +258,7 @@ BAD: list[tuple[list[Fault], type[BaseException]]] = [
     ([Fault(500, "hold", etag="")], FileError),
     ([Fault(status=403, code="AccessDenied")], AccessDenied),
     ([Fault(status=404, code="NoSuchKey")], SourceMissing),
-    ([Fault(status=404, code="NoSuchKey", cut=20)], EngineError),
+    ([Fault(status=404, code="NoSuchKey", cut=20)] * 9, TransientError),  # an error's own text may be cut too
     ([Fault(500, "hold")], RuntimeError),  # the consumer fails, in the middle of the body
     ([Fault(framing="chunked")], RuntimeError),
 ]

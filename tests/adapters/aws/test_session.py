@@ -6,13 +6,16 @@ import asyncio
 import contextvars
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from engine.adapters.aws.session import Clients, Endpoint
 from engine.adapters.settings import StoreSettings
 from engine.errors import AccessDenied
 from engine.ports import Credentials
+from tests.faults import Match, Refuse, Rule, fault_proxy
 from tests.moto import Aws
 
 
@@ -57,6 +60,26 @@ async def test_an_identity_does_not_outlive_its_call(aws: Aws, bucket: str) -> N
     await clients.aclose()
 
 
+async def test_expired_keys_are_looked_for_again(
+    aws: Aws, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a call whose keys had expired, the next one asks whoever renews them (here a profile) for new ones."""
+    shared = tmp_path / "credentials"
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(shared))
+    expired = Rule(Match(), Refuse(400, "ExpiredToken"), times=1)
+    with fault_proxy(aws.endpoint_url, expired) as proxy:
+        clients = Clients(StoreSettings(attempts=1))
+        endpoint = Endpoint("s3", "us-east-1", proxy.url, Credentials(profile="acme"))
+        shared.write_text("[acme]\naws_access_key_id=AKIAOLD\naws_secret_access_key=x\n")
+        with pytest.raises(ClientError, match="ExpiredToken"):
+            await clients.call(endpoint, "list_objects_v2", Bucket=bucket)
+        shared.write_text("[acme]\naws_access_key_id=AKIANEW\naws_secret_access_key=x\n")
+        for _ in range(2):
+            await clients.call(endpoint, "list_objects_v2", Bucket=bucket)
+        assert [call.access_key for call in proxy.requests] == ["AKIAOLD", "AKIANEW", "AKIANEW"]
+        await clients.aclose()
+
+
 def test_stores_import_no_sdk() -> None:
     """Work on local files alone never imports the AWS SDK."""
     code = (
@@ -65,3 +88,15 @@ def test_stores_import_no_sdk() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
+
+
+def test_awscrt_only_makes_checksums() -> None:
+    """With the AWS common runtime installed for its checksums, botocore still signs by itself, and where the GIL can be
+    off it stays off."""
+    code = (
+        "import sys, engine.adapters.aws.s3, awscrt.checksums, botocore.compat;"
+        "print(botocore.compat.HAS_CRT, getattr(sys, '_is_gil_enabled', lambda: True)())"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    gil = getattr(sys, "_is_gil_enabled", lambda: True)()
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"False {gil}\n", "")

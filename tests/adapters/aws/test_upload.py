@@ -16,7 +16,7 @@ from engine.adapters.settings import StoreSettings
 from engine.adapters.stores import StoresFactory
 from engine.errors import DestinationMissing, TransientError
 from engine.ports import Part, PendingUpload
-from tests.adapters.proxy import Fault, FaultyProxy, faulty_proxy
+from tests.faults import LOSE_ANSWER, Cut, FaultProxy, Hold, Match, Rule, fault_proxy
 from tests.moto import Aws
 
 PART = 5 * 1024 * 1024
@@ -25,8 +25,8 @@ CHUNK = random.Random(3).randbytes(1024 * 1024)
 
 
 @asynccontextmanager
-async def store_behind(aws: Aws, bucket: str, *faults: Fault | None) -> AsyncIterator[tuple[S3Store, FaultyProxy]]:
-    async with faulty_proxy(aws.endpoint_url, *faults) as proxy:
+async def store_behind(aws: Aws, bucket: str, *rules: Rule) -> AsyncIterator[tuple[S3Store, FaultProxy]]:
+    with fault_proxy(aws.endpoint_url, *rules) as proxy:
         stores = StoresFactory(SETTINGS)()
         try:
             store = await stores.open(dataclasses.replace(aws.location(bucket), endpoint_url=proxy.url))
@@ -82,17 +82,18 @@ async def test_one_huge_write_is_cut_into_parts(aws: Aws, bucket: str) -> None:
 
 async def test_backpressure(aws: Aws, bucket: str) -> None:
     """While one part is on its way the next one may fill, but not be exceeded: the writer waits for the first."""
-    async with store_behind(aws, bucket, Fault(PART // 2, "hold", "request")) as (store, proxy):
+    half_sent = Rule(Match("UploadPart"), Hold("request", PART // 2), times=1)
+    async with store_behind(aws, bucket, half_sent) as (store, _):
         upload = await begin(store, "slow")
         await upload.write(CHUNK * 5)
-        await proxy.held.wait()
+        await asyncio.to_thread(half_sent.wait_hit)
         await upload.write(CHUNK * 4)  # fills, without waiting
         writer = asyncio.create_task(upload.write(CHUNK * 4))
         for _ in range(100):
             await asyncio.sleep(0)
         assert not writer.done()
         assert upload.most_buffered <= 2 * PART
-        proxy.release.set()
+        half_sent.release()
         await writer
         await store.complete(await upload.finish())
     assert aws.objects(bucket) == {"slow": CHUNK * 13}
@@ -101,10 +102,11 @@ async def test_backpressure(aws: Aws, bucket: str) -> None:
 @pytest.mark.parametrize("stop", ["abort", "cancel"])
 async def test_abort_with_a_part_on_its_way(aws: Aws, bucket: str, stop: str) -> None:
     """Aborting, also after a cancelled write, while a part is half sent leaves no open upload and no object."""
-    async with store_behind(aws, bucket, Fault(PART // 2, "hold", "request")) as (store, proxy):
+    half_sent = Rule(Match("UploadPart"), Hold("request", PART // 2), times=1)
+    async with store_behind(aws, bucket, half_sent) as (store, _):
         upload = await begin(store, "half")
         writer = asyncio.create_task(write_all(upload, 12))
-        await proxy.held.wait()
+        await asyncio.to_thread(half_sent.wait_hit)
         if stop == "cancel":
             writer.cancel()
             await asyncio.wait([writer])
@@ -120,7 +122,8 @@ async def test_abort_with_a_part_on_its_way(aws: Aws, bucket: str, stop: str) ->
 
 async def test_a_part_is_sent_again(aws: Aws, bucket: str) -> None:
     """A part whose connection is cut half-way is sent again, whole."""
-    async with store_behind(aws, bucket, Fault(PART // 2, "reset", "request")) as (store, _):
+    cut = Rule(Match("UploadPart"), Cut("request", PART // 2), times=1)
+    async with store_behind(aws, bucket, cut) as (store, _):
         upload = await begin(store, "a")
         await write_all(upload, 6)
         await store.complete(await upload.finish())
@@ -129,7 +132,7 @@ async def test_a_part_is_sent_again(aws: Aws, bucket: str) -> None:
 
 async def test_failed_part_reaches_the_writer(aws: Aws, bucket: str) -> None:
     """A part that cannot be sent fails the upload with a transient error; the abort still works."""
-    async with store_behind(aws, bucket, *[Fault(PART // 2, "reset", "request")] * 20) as (store, _):
+    async with store_behind(aws, bucket, Rule(Match("UploadPart"), Cut("request", PART // 2))) as (store, _):
         upload = await begin(store, "a")
         with pytest.raises(TransientError):
             await write_all(upload, 12)
@@ -143,9 +146,10 @@ async def test_lost_answer_to_complete(aws: Aws, bucket: str) -> None:
         upload = await begin(healthy, "a")
         await upload.write(b"bytes")
         pending = await upload.finish()
-    async with store_behind(aws, bucket, Fault(0)) as (store, proxy):
+    lost = Rule(Match("CompleteMultipartUpload"), LOSE_ANSWER, times=1)
+    async with store_behind(aws, bucket, lost) as (store, _):
         info = await store.complete(pending)
-        assert proxy.connections > 1
+        assert lost.hits == 1
         found = await store.head("a")
         assert found is not None
         assert (info.size, info.etag) == (found.size, found.etag) == (5, found.etag)
@@ -171,13 +175,14 @@ async def finished(store: S3Store, body: bytes) -> PendingUpload:
 
 async def test_lost_answer_to_a_conditional_put(aws: Aws, bucket: str) -> None:
     """A conditional put whose answer was lost finds its own object and has won; somebody else's it has lost to."""
-    async with store_behind(aws, bucket, Fault(0)) as (store, proxy):
+    lost = Rule(Match("PutObject"), LOSE_ANSWER, times=1)
+    async with store_behind(aws, bucket, lost) as (store, _):
         etag = await store.put("manifest.json", b"ours", only_if_absent=True)
-        assert proxy.connections > 1
+        assert lost.hits == 1
         found = await store.head("manifest.json")
         assert found is not None
         assert found.etag == etag
-    async with store_behind(aws, bucket, Fault(0)) as (store, _):
+    async with store_behind(aws, bucket, Rule(Match("PutObject"), LOSE_ANSWER, times=1)) as (store, _):
         assert await store.put("manifest.json", b"theirs", only_if_absent=True) is None
     assert aws.objects(bucket) == {"manifest.json": b"ours"}
 
@@ -189,7 +194,8 @@ async def test_missing_destination(aws: Aws) -> None:
             store.begin("a"),
             store.put("a", b""),
             store.complete(PendingUpload("a", "id", (Part(1, "0" * 32, 1),))),
-            store.abort_open("a/"),
+            anext(aiter(store.open_uploads("a/"))),
+            store.standing(PendingUpload("a", "id", (Part(1, "0" * 32, 1),))),
         ):
             with pytest.raises(DestinationMissing, match="s3://no-such-bucket"):
                 await writing
@@ -197,12 +203,13 @@ async def test_missing_destination(aws: Aws) -> None:
 
 async def test_cancelled_before_the_upload_is_known(aws: Aws, bucket: str) -> None:
     """Cancelled while the answer to CreateMultipartUpload is on its way, the upload it began is discarded."""
-    async with store_behind(aws, bucket, Fault(1, "hold")) as (store, proxy):
+    late = Rule(Match("CreateMultipartUpload"), Hold("head", 0), times=1)
+    async with store_behind(aws, bucket, late) as (store, _):
         beginning = asyncio.create_task(begin(store, "late"))
-        await proxy.held.wait()
+        await asyncio.to_thread(late.wait_hit)
         assert aws.open_uploads(bucket) == ["late"]
         beginning.cancel()
-        proxy.release.set()
+        late.release()
         await asyncio.wait([beginning])
         assert beginning.cancelled()
     assert aws.open_uploads(bucket) == []

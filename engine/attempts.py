@@ -1,0 +1,87 @@
+"""The files of a batch, each run until it succeeds or has failed often enough; a finished one leaves a checkpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from engine.bounded import uninterrupted
+from engine.errors import EngineError, Failure, WorkerDied
+from engine.pipeline import FileJob, FileResult, OnProgress
+from engine.pool.assign import AssignPolicy, assign
+from engine.pool.open import Pool
+from engine.ports import ObjectStore, PendingUpload
+
+__all__ = ["Finished", "run_files"]
+
+log = structlog.get_logger()
+
+type Finished = Callable[[FileJob, FileResult], Awaitable[None]]
+
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 20.0
+
+
+async def run_files(
+    jobs: Sequence[FileJob],
+    *,
+    pool: Pool,
+    policy: AssignPolicy,
+    attempts: int,
+    destination: ObjectStore,
+    on_progress: OnProgress,
+    finished: Finished,
+) -> list[FileResult]:
+    """Runs all files; results in the order of the jobs.
+
+    Args:
+        attempts: how often a file is run in all, when its failures are transient.
+        finished: called with each file that is done, before another takes its place in the results.
+
+    The first file that fails for good cancels the rest; what unfinished files uploaded is aborted then, and so when
+    the caller is cancelled. What finished files uploaded is the caller's.
+
+    Raises:
+        ExceptionGroup: of the errors of all files that failed.
+    """
+
+    async def one(job: FileJob, worker: int) -> FileResult:
+        result = await _until_done(job, worker, pool, attempts, destination, on_progress)
+        await finished(job, result)
+        return result
+
+    async with asyncio.TaskGroup() as group:
+        places = assign([job.size for job in jobs], pool.workers, policy)
+        tasks = [group.create_task(one(job, worker), name=job.key) for job, worker in zip(jobs, places, strict=True)]
+    return [task.result() for task in tasks]
+
+
+async def _until_done(
+    job: FileJob, worker: int, pool: Pool, attempts: int, destination: ObjectStore, on_progress: OnProgress
+) -> FileResult:
+    for attempt in range(1, attempts + 1):
+        try:
+            return await pool.run(job, worker, on_progress)
+        except EngineError as error:
+            if isinstance(error, WorkerDied):  # all others have cleaned up after themselves
+                await uninterrupted(_abort_open(job, destination, error))
+            if error.failure is not Failure.TRANSIENT or attempt == attempts:
+                raise
+            log.warning("file tried again", file=job.key, code=error.code, error=error.message, attempt=attempt)
+            longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**attempt)
+            await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - jitter, not a secret
+    raise AssertionError("attempts is at least 1")
+
+
+async def _abort_open(job: FileJob, store: ObjectStore, cause: EngineError) -> None:
+    """Aborts what a dead worker left open of a file. What fails is noted on ``cause``, which is what counts."""
+    try:
+        for key in (job.data_key, job.rejects_key):
+            async for upload in store.open_uploads(key):
+                if upload.key == key:
+                    await store.abort(PendingUpload(key, upload.upload_id, ()))
+    except EngineError as error:
+        cause.add_note(f"an upload was left open: {error}")

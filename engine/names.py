@@ -1,0 +1,66 @@
+"""What a message may call things: text that reaches a URL, a path or a header, checked for its characters.
+
+A host, a folder or a bucket of somebody's choosing cannot be smuggled in through a region, an id or a bucket name.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr
+from pydantic_core import CoreSchema, core_schema
+
+__all__ = ["KEY_BYTES", "Bucket", "Endpoint", "Id", "Key", "Prefix", "Region", "RoleArn", "Secret", "Text"]
+
+KEY_BYTES = 1024
+"""S3's limit on a key."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Matches:
+    """Text that a pattern matches whole; ``what`` says so to people, the schema says it to programs."""
+
+    pattern: str
+    what: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(core), "pattern": f"^(?:{self.pattern})$"}
+
+    def _check(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text):
+            raise ValueError(f"must be {self.what}")
+        return text
+
+
+def _key(text: str) -> str:
+    if not 0 < len(text.encode("utf-8", "replace")) <= KEY_BYTES or "\0" in text:
+        raise ValueError(f"must be an object key of 1 to {KEY_BYTES} bytes")
+    return text
+
+
+def _prefix(text: str) -> str:
+    if len(text.encode("utf-8", "replace")) > KEY_BYTES or "\0" in text or text.startswith("/"):
+        raise ValueError(f"must be a key prefix of at most {KEY_BYTES} bytes that does not start with '/'")
+    return text
+
+
+Id = Annotated[str, _Matches(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,128}", "1 to 128 of A-Z a-z 0-9 . _ - (not '.' or '..')")]
+Region = Annotated[str, _Matches(r"[a-z0-9-]{1,32}", "the name of a region, as eu-west-1")]
+Bucket = Annotated[
+    str,
+    _Matches(
+        r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}|arn:aws[a-z-]*:s3[A-Za-z0-9:/._-]+",
+        "the name of a bucket or the ARN of an access point",
+    ),
+]
+Endpoint = Annotated[str, _Matches(r"https?://[A-Za-z0-9.\[\]:-]+/?", "http:// or https://, a host and perhaps a port")]
+RoleArn = Annotated[str, _Matches(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\x21-\x7e]+", "the ARN of an IAM role")]
+Text = Annotated[str, _Matches(r"[^\x00-\x1f\x7f]{1,256}", "1 to 256 characters, none of them a control character")]
+Secret = Annotated[SecretStr, Field(min_length=1, max_length=8192)]
+Key = Annotated[str, AfterValidator(_key)]
+Prefix = Annotated[str, AfterValidator(_prefix)]

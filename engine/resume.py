@@ -1,0 +1,126 @@
+"""What earlier attempts of a batch left at the destination: taken over where it still holds, discarded where not.
+
+Discarding also fences: a worker that lost its lease and does not know it yet finds its uploads gone, and cannot
+complete them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from engine.bounded import each
+from engine.checkpoint import FOLDER, Checkpoint, checkpoint_key, fingerprint
+from engine.errors import SourceMissing
+from engine.layout import MANIFEST
+from engine.lease import Hold
+from engine.pipeline import FileJob, FileResult
+from engine.ports import ObjectStore, OpenUpload, PendingUpload
+
+__all__ = ["abandon", "adopt", "discard", "forget", "read_checkpoint", "sweep", "uploads_of"]
+
+
+async def adopt(
+    root: str, jobs: Sequence[FileJob], source: ObjectStore, destination: ObjectStore, hold: Hold
+) -> dict[int, FileResult]:
+    """The files that an earlier attempt finished, by their index; all else that it left is discarded.
+
+    To be called only where there is no manifest.
+
+    Raises:
+        LeaseLost: the batch may be another worker's by now.
+    """
+    wanted = {checkpoint_key(root, job.key, job.version_id): job for job in jobs}
+    found = [info.key async for info in destination.list(root + FOLDER)]
+
+    async def one(key: str) -> FileResult | None:
+        checkpoint, job = await read_checkpoint(key, destination), wanted.get(key)
+        hold.advanced()  # with thousands of files this alone takes minutes
+        if checkpoint is not None and job is not None and await _holds(checkpoint, job, source, destination):
+            # Written again: to the janitor its age is that of the attempt that counts on it.
+            await destination.put(key, checkpoint.to_json())
+            return replace(checkpoint.result, index=job.index)
+        await _drop(key, checkpoint, root, destination, hold)
+        return None
+
+    adopted = {result.index: result for result in await each(one, found) if result is not None}
+    await sweep(root, destination, keep={u.upload_id for result in adopted.values() for u in result.uploads})
+    return adopted
+
+
+async def _holds(checkpoint: Checkpoint, job: FileJob, source: ObjectStore, destination: ObjectStore) -> bool:
+    """Whether the file would become the same again, and what it became is still there."""
+    if checkpoint.fingerprint != fingerprint(job):
+        return False
+    if job.version_id in (None, "null"):  # any other version never changes
+        info = await source.head(job.key)
+        if info is None or info.etag != checkpoint.result.source.etag:
+            return False
+    return all([await destination.standing(upload) != "gone" for upload in checkpoint.result.uploads])
+
+
+async def discard(store: ObjectStore, upload: PendingUpload, hold: Hold) -> None:
+    """Undoes an upload whatever became of it: pending or completed. Only where there is no manifest that names it.
+
+    Raises:
+        LeaseLost: the object may be another worker's by now; it stays.
+    """
+    await store.abort(upload)
+    if await store.standing(upload) == "completed":
+        hold.check()
+        await store.delete(upload.key)
+
+
+async def abandon(root: str, store: ObjectStore, hold: Hold) -> None:
+    """Discards all that the attempts of a batch have left: it will not be tried again. Where there is a manifest, it is
+    another attempt's by now, and all stays.
+
+    Raises:
+        LeaseLost: the batch may be another worker's by now.
+    """
+    if await store.head(root + MANIFEST) is not None:
+        return
+    found = [info.key async for info in store.list(root + FOLDER)]
+
+    async def one(key: str) -> None:
+        await _drop(key, await read_checkpoint(key, store), root, store, hold)
+
+    await each(one, found)
+    await sweep(root, store)
+
+
+async def read_checkpoint(key: str, store: ObjectStore) -> Checkpoint | None:
+    """None for what is no checkpoint of this version, and for what somebody has removed meanwhile."""
+    try:
+        return Checkpoint.from_json(await store.get(key))
+    except SourceMissing:
+        return None
+
+
+def uploads_of(checkpoint: Checkpoint | None, root: str) -> list[PendingUpload]:
+    """What a checkpoint that was found below ``root`` refers to. One that was copied there from another batch's folder
+    refers to nothing: that batch may be committed."""
+    own = (f"{root}data/", f"{root}rejects/")
+    return [upload for upload in checkpoint.result.uploads if upload.key.startswith(own)] if checkpoint else []
+
+
+async def _drop(key: str, checkpoint: Checkpoint | None, root: str, store: ObjectStore, hold: Hold) -> None:
+    for upload in uploads_of(checkpoint, root):
+        await discard(store, upload, hold)
+    await store.delete(key)
+
+
+async def sweep(root: str, store: ObjectStore, *, keep: Collection[str] = ()) -> int:
+    """Aborts every open upload of the batch whose id is not among ``keep``, whoever began it; returns how many."""
+    doomed: list[OpenUpload] = []
+    for folder in ("data/", "rejects/"):
+        doomed += [upload async for upload in store.open_uploads(root + folder) if upload.upload_id not in keep]
+    await each(lambda upload: store.abort(PendingUpload(upload.key, upload.upload_id, ())), doomed)
+    return len(doomed)
+
+
+async def forget(root: str, store: ObjectStore) -> None:
+    """Removes what a committed batch needs no more: checkpoints, and uploads of attempts that came to nothing."""
+    found = [info.key async for info in store.list(root + FOLDER)]
+    await each(store.delete, found)
+    await sweep(root, store)

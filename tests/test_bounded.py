@@ -1,0 +1,114 @@
+"""Many calls a few at once, and clean-up that goes to its end."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from engine.bounded import each, uninterrupted
+from engine.errors import TransientError
+
+
+async def test_each_keeps_the_order_and_the_bound() -> None:
+    """Results come in the order of the items, whenever each is done; no more than 16 run at once."""
+    running = most = 0
+    turns = asyncio.Condition()
+
+    async def work(item: int) -> int:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        for _ in range(100 - item):  # the later the sooner
+            await asyncio.sleep(0)
+        async with turns:
+            turns.notify_all()
+        running -= 1
+        return item * 2
+
+    assert await each(work, range(100)) == [item * 2 for item in range(100)]
+    assert most == 16
+    assert await each(work, []) == []
+
+
+async def test_the_first_failure_cancels_the_rest() -> None:
+    """What fails leaves as a group; what runs beside it is cancelled, and what has not begun never does."""
+    ended: list[str] = []
+    begun = 0
+
+    async def work(item: int) -> None:
+        nonlocal begun
+        begun += 1
+        if item == 3:
+            raise TransientError("no")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+            raise
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await each(work, range(50))
+    assert [type(error) for error in caught.value.exceptions] == [TransientError]
+    assert begun <= 17  # the failure's own place may be taken once more
+    assert ended == ["cancelled"] * (begun - 1)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_cancellation_waits_for_what_must_end(times: int, fails: bool) -> None:
+    """However often its caller is cancelled, and however it ends, the work is done first; then the caller is told."""
+    go_on, steps = asyncio.Event(), []
+
+    async def work() -> None:
+        steps.append("begun")
+        await go_on.wait()
+        steps.append("done")
+        if fails:
+            raise TransientError("nobody's")
+
+    caller = asyncio.create_task(uninterrupted(work()))
+    for _ in range(times):
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        caller.cancel()
+        await asyncio.sleep(0)
+        assert not caller.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert steps == ["begun", "done"]
+
+
+async def test_uninterrupted_gives_what_the_work_gives() -> None:
+    """Left alone, its result and its failure are those of the work."""
+
+    async def result() -> int:
+        await asyncio.sleep(0)
+        return 7
+
+    async def failure() -> int:
+        raise TransientError("no")
+
+    assert await uninterrupted(result()) == 7
+    with pytest.raises(TransientError):
+        await uninterrupted(failure())
+
+
+async def test_what_does_not_end_is_given_up() -> None:
+    """Work that hangs is cancelled when its grace is over, which counts from the caller's cancellation alone."""
+    hung, ended = asyncio.Event(), []
+
+    async def work() -> None:
+        hung.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("cancelled")
+
+    caller = asyncio.create_task(uninterrupted(work(), grace_s=0.01))
+    await hung.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert ended == ["cancelled"]
