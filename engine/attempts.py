@@ -21,6 +21,7 @@ log = structlog.get_logger()
 
 type Finished = Callable[[FileJob, FileResult], Awaitable[None]]
 
+_AHEAD = 2  # files that a worker has for each of its pipelines: it never waits, and thousands need not be cancelled
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 20.0
 
@@ -48,8 +49,11 @@ async def run_files(
         ExceptionGroup: of the errors of all files that failed.
     """
 
+    turns = [asyncio.Semaphore(_AHEAD * pool.pipelines) for _ in range(pool.workers)]
+
     async def one(job: FileJob, worker: int) -> FileResult:
-        result = await _until_done(job, worker, pool, attempts, destination, on_progress)
+        async with turns[worker]:
+            result = await _until_done(job, worker, pool, attempts, destination, on_progress)
         await finished(job, result)
         return result
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from engine.codec import decode_json, encode_json
+from engine.errors import FileError, InputError
 
 __all__ = ["FileEntry", "Manifest", "ObjectEntry"]
 
@@ -80,17 +81,24 @@ class Manifest:
         return encode_json(asdict(self)) + b"\n"
 
     @classmethod
-    def from_json(cls, text: bytes) -> Manifest:
-        """Reads back what :meth:`to_json` wrote."""
-        document: dict[str, Any] = decode_json(text)
-        files = [
-            FileEntry(
-                **{
-                    **file,
-                    "output": ObjectEntry(**file["output"]),
-                    "rejects": ObjectEntry(**file["rejects"]) if file["rejects"] else None,
-                }
-            )
-            for file in document.pop("files")
-        ]
-        return cls(files=files, **document)
+    def from_json(cls, text: bytes, name: str = "the manifest") -> Manifest:
+        """Reads back what :meth:`to_json` wrote.
+
+        Raises:
+            FileError: it is not a manifest, or one of another version; ``name`` says which in the error.
+        """
+        try:
+            document: dict[str, Any] = decode_json(text)
+            files = [_file(file) for file in document.pop("files")]
+            return cls(files=files, **document)
+        except (InputError, TypeError, KeyError, AttributeError):
+            raise FileError(f"{name} is not a manifest that this version of the engine can read") from None
+
+
+def _file(entry: dict[str, Any]) -> FileEntry:
+    rejects = entry["rejects"]
+    written = {
+        "output": ObjectEntry(**entry["output"]),
+        "rejects": ObjectEntry(**rejects) if rejects is not None else None,
+    }
+    return FileEntry(**{**entry, **written})

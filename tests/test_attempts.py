@@ -35,6 +35,7 @@ class Scripted:
     """A pool of two workers whose files end as the test says: each run of a file takes its next error, or succeeds."""
 
     workers = 2
+    pipelines = 2
 
     def __init__(self, script: dict[int, list[EngineError]] | None = None) -> None:
         self.script = script or {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from dataclasses import replace
 from pathlib import Path
@@ -158,15 +159,18 @@ class _At:
     the cancellation arrives there. What is part of a clean-up is not interrupted; it goes on after ``patience_s``."""
 
     def __init__(self, at: int, patience_s: float) -> None:
-        self.calls = 0
+        self._lock = threading.Lock()  # guards _calls
+        self._calls = 0
         self.struck: Call | None = None
         self.task: asyncio.Task[object] | None = None
         self._loop = asyncio.get_running_loop()
         self._at, self._patience_s = at, patience_s
 
     async def __call__(self, call: Call) -> None:
-        self.calls += 1  # threads may lose a count here: then another operation is the one
-        if self.calls == self._at and self.task is not None:
+        with self._lock:
+            self._calls += 1
+            this = self._calls == self._at
+        if this and self.task is not None:
             self.struck = call
             self._loop.call_soon_threadsafe(self.task.cancel)
             try:

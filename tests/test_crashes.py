@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -60,12 +61,14 @@ async def die(world: Watching, names: list[str], death: Death) -> None:
     """One attempt that ends in the death of its worker, if it comes so far."""
     seen = 0
     dead = False
+    lock = threading.Lock()  # guards both
 
     async def crash(call: Call) -> None:
         nonlocal seen, dead
-        if not dead and call.operation == death.operation and call.done == death.done:
-            seen += 1  # threads may lose a count here: then another call is the one
-            dead = seen == death.at
+        with lock:
+            if not dead and call.operation == death.operation and call.done == death.done:
+                seen += 1
+                dead = seen == death.at
         if dead:
             raise Crash
 

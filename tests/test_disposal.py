@@ -241,7 +241,7 @@ async def test_a_stale_lease_sends_nothing(how: str, error: EngineError, policy:
 async def test_little_time_left_is_not_enough_to_set_aside() -> None:
     """A message that could come to somebody else while it is being set aside is given back instead."""
     world = World()
-    await world.disposal.failed(await world.receive(age_s=28), PERMANENT, "b1")
+    await world.disposal.failed(await world.receive(300, age_s=275), PERMANENT, "b1")
     assert [line.split()[1] for line in world.log] == ["extend"]
 
 

@@ -163,7 +163,7 @@ async def ends(heartbeat: Heartbeat, *, busy: bool = False) -> tuple[list[Engine
 async def test_a_refusal_ends_the_lease_at_once() -> None:
     """The queue's own word that the message is not ours is enough: one call, one end, and nothing passes a check."""
     queue = Spy(answer=LeaseLost("no longer ours"))
-    told, lease = await ends(heartbeat_of(queue, 1))
+    told, lease = await ends(heartbeat_of(queue, 3))
     assert told == [queue.answer]
     assert len(queue.asked) == 1
     assert lease.remaining() > 0  # it is not the time that ended it
@@ -184,7 +184,7 @@ async def test_whoever_advances_is_held_until_the_ceiling() -> None:
     """Extension goes on past any number of stall times while bytes advance, and ends, with its reason, before the queue
     would end it."""
     queue = Spy()
-    told, lease = await ends(heartbeat_of(queue, 1, stall_s=0.3, ceiling_s=1.5), busy=True)
+    told, lease = await ends(heartbeat_of(queue, 2, stall_s=1, ceiling_s=2.5), busy=True)
     assert [type(error) for error in told] == [LeaseCeiling]
     assert len(queue.asked) >= 3
     assert lease.remaining() > 0
@@ -196,7 +196,7 @@ async def test_no_extension_reaches_beyond_twelve_hours() -> None:
     """SQS refuses what would keep a message for more than 12 hours from its receive: less is asked for, and counted."""
     queue = Spy()
     heartbeat = heartbeat_of(queue, 300)
-    received_at = clock() - 43_200 + 90.5
+    received_at = clock() - 43_200 + 90.9
     lease = Lease(DELIVERY, 300, received_at)
     lease.renewed(clock(), 300)
     assert await heartbeat._extend(lease, received_at)
@@ -210,7 +210,7 @@ async def test_an_extension_that_hangs_leaves_time_for_others() -> None:
     queue = Spy(times=1)
     queue.hangs = 1
     told: list[EngineError] = []
-    async with heartbeat_of(queue, 2) as heartbeat, heartbeat.hold(DELIVERY, clock(), told.append) as lease:
+    async with heartbeat_of(queue, 3) as heartbeat, heartbeat.hold(DELIVERY, clock(), told.append) as lease:
         await queue.enough.wait()
         lease.check()
     assert told == []

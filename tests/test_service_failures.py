@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from engine.adapters.memory import MemoryStore
 from engine.batch import Batch
 from engine.config import QueueSettings
 from engine.errors import LeaseLost, TransientError, Unavailable
+from engine.lease import Lease, clock
 from engine.outage import Backoff
 from engine.ports import Delivery
 from tests.batches import Call, fill, keys, nothing
@@ -191,26 +193,36 @@ async def test_a_failing_source_stops_nobody(world: Serving) -> None:
 
 
 async def test_an_outage_of_the_mapping_store_holds_the_message(world: Serving) -> None:
-    """The message in hand waits there, however often that takes, without another receive of it or of others; that the
-    wait is longer than a stall may be does not count, as it is known what is waited for."""
+    """The message in hand waits there, however often that takes, without another receive of it or of others."""
     names = await fill(world.source, 2)
     for name in names:
         await world.queue.send(name)
-    began = asyncio.get_running_loop().time()
-    tries = 0
+    failures = [Unavailable("the mapping store is down") for _ in range(20)]
 
     async def out(delivery: Delivery) -> Batch:
-        nonlocal tries
-        tries += 1
-        if asyncio.get_running_loop().time() < began + 0.6:
+        if failures:
             assert world.queue.asked == ["receive"]
+            raise failures.pop()
+        return await read(delivery)
+
+    summary = await world.serve(read_message=out)
+    assert (summary.committed, summary.failed, len(world.queue), failures) == (2, 0, 0, [])
+
+
+async def test_waiting_for_the_mapping_store_is_no_stall(world: Serving) -> None:
+    """Whose fault the wait is, is known: a lease that would be stalled by now goes on after each try."""
+    delivery = Delivery("m", "r", "in/0.csv")
+    lease = Lease(delivery, 3000, clock() - 2000, stall_s=1000)
+    seen: list[bool] = []
+
+    async def out(delivery: Delivery) -> Batch:
+        seen.append(lease.ended() is None)
+        if len(seen) == 1:
             raise Unavailable("the mapping store is down")
         return await read(delivery)
 
-    queue = QueueSettings(url="http://queue", wait_s=1, visibility_s=30, stall_s=0.3)
-    summary = await world.serve(read_message=out, settings=SETTINGS.model_copy(update={"queue": queue}))
-    assert (summary.committed, summary.failed, len(world.queue)) == (2, 0, 0)
-    assert tries > 3
+    await replace(world.service, read_message=out)._read(delivery, lease)
+    assert seen == [False, True]
 
 
 async def test_stop_during_an_outage_of_the_mapping_store(world: Serving) -> None:

@@ -196,6 +196,7 @@ class Coordinator:
 
     def __init__(self, executor: Executor, workers: int, spec: WorkerSpec, start: StartLink) -> None:
         self.workers = workers
+        self.pipelines = spec.pipelines
         self._executor: Executor = executor
         self._spec = spec
         self._start = start

@@ -22,9 +22,10 @@ _LINKS: dict[Executor, StartLink] = {"threads": ThreadLink, "processes": Process
 
 
 class Pool(Protocol):
-    """N workers with an event loop each. Used on the loop that opened it."""
+    """N workers with an event loop each, which run M files at a time. Used on the loop that opened it."""
 
     workers: int
+    pipelines: int
 
     async def run(self, job: FileJob, worker: int, on_progress: OnProgress) -> FileResult:
         """Runs one file on one worker, when one of its M pipelines is free.

@@ -117,7 +117,9 @@ def test_a_throttled_tenant_waits_alone(aws: Aws, tmp_path: Path) -> None:
         message["source"]["bucket"] = other
         message["source"]["credentials"]["access_key_id"] = "OTHERKEY"
         rig.send(message)
-        with rig.worker(ENGINE_FAILURE__ATTEMPTS="1") as worker:
+        with rig.worker(
+            ENGINE_FAILURE__ATTEMPTS="1", ENGINE_SOURCE__ATTEMPTS="2", ENGINE_FAILURE__BACKOFF_S="[2, 4]"
+        ) as worker:
             worker.wait_for("batch committed", batch_id="quick")
             assert worker.events("message failed", batch_id="slow", failure="transient")
             assert not worker.events("batch committed", batch_id="slow")

@@ -47,15 +47,12 @@ class Phase:
 
 
 PHASES = {
-    "looking": Phase("HeadObject", "out/{}/manifest.json", 0, 0),
     "reading": Phase("GetObject", "{}/1.csv", 1, 1),
-    "uploading": Phase("UploadPart", "out/{}/rejects/{}/1.jsonl", 1, 1),
     "checkpoint": Phase("PutObject", "out/{}/checkpoints/*", 1, 1),
     "completing": Phase("CompleteMultipartUpload", "out/{}/data/*", 2, 2),
     "completed": Phase("CompleteMultipartUpload", "out/{}/rejects/*", 2, 2, answer=True),
     "manifest": Phase("PutObject", "out/{}/manifest.json", 2, 2),
     "manifest-written": Phase("PutObject", "out/{}/manifest.json", None, 2, answer=True),
-    "forgetting": Phase("DeleteObject", "out/{}/checkpoints/*", None, 2),
 }
 
 
@@ -127,18 +124,14 @@ def test_what_can_end_within_the_grace_ends(rig: Rig) -> None:
     assert rig.site.messages() == (1, 0), "no other message was taken"
 
 
-@pytest.mark.parametrize("operation", ["ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage"])
+@pytest.mark.parametrize("operation", ["ReceiveMessage", "DeleteMessage"])
 def test_a_queue_that_does_not_answer_cannot_hold_up_the_exit(rig: Rig, operation: str) -> None:
     """Told to stop while the queue leaves a call unanswered, a worker exits with status 0, soon after the grace."""
     held = rig.proxy.add(Rule(Match(operation), Hold()))
-    reading = rig.proxy.add(Rule(Match("GetObject"), Hold()))
     rig.order("unanswered")
     with rig.worker(ENGINE_SERVICE__GRACE_S="0.3") as worker:
-        if operation == "DeleteMessage":
-            reading.release()
-        (reading if operation == "ChangeMessageVisibility" else held).wait_hit()
+        held.wait_hit()
         worker.stop()
-    assert held.hits >= 1
 
 
 def test_a_second_signal_exits_at_once(rig: Rig) -> None:

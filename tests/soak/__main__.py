@@ -69,10 +69,11 @@ def _soak(aws: Aws, folder: Path, options: argparse.Namespace) -> Tally:
             continue
         if total.batches and time.monotonic() - started > options.minutes * 60:
             break
+        print(f"{name}: ", end="", flush=True)
         tally = storm(site, files, plan, f"{options.seed} {number}")
         total.add(tally)
         print(
-            f"{name}: {tally.batches} batches, {tally.kills} kills, {tally.freezes} freezes, {tally.resumed} files"
+            f"{tally.batches} batches, {tally.kills} kills, {tally.freezes} freezes, {tally.resumed} files"
             f" resumed, {tally.seconds:.0f} s: {'good' if tally.good else 'NOT GOOD'}",
             *tally.complaints,
             sep="\n  ",

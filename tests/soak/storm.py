@@ -277,6 +277,8 @@ class _Storm:
         at = self._source if when.phase == "read" else proxy
         phase = when.wait(at, self._over)
         try:
+            if worker.status is not None:
+                raise RuntimeError(f"a worker ended by itself: with status {worker.status}")
             if strike == "kill":
                 worker.kill()
             else:

@@ -12,7 +12,7 @@ from typing import Literal
 
 import pytest
 
-from engine.adapters.aws import retries
+from engine.adapters.aws import reader, retries
 from engine.adapters.settings import StoreSettings
 from engine.adapters.stores import StoresFactory
 from engine.errors import (
@@ -210,6 +210,17 @@ async def test_drip_without_end() -> None:
             await store.get("a.csv")
         assert len(server.gets) == SETTINGS.attempts
     assert "then the connection failed 3 times" in raised.value.message
+
+
+async def test_a_slow_source_is_seen_to_advance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a peer as slow as it may be has sent is given before it is a whole piece: such a peer does not hang."""
+    monkeypatch.setattr(reader, "_LONGEST_PIECE_S", 0.05)
+    async with opened(Fault(0, "drip"), body=BODY[:60]) as (store, server):
+        async with store.read("a.csv") as slow:
+            pieces = [piece async for piece in slow]
+        assert len(pieces) > 1
+        assert b"".join(pieces) == BODY[:60]
+        assert len(server.gets) == 1
 
 
 async def test_silence_is_cut_at_any_rate() -> None:
