@@ -1,4 +1,4 @@
-"""An S3 of any size in no room: objects are made while they are read, and what is written is counted and dropped.
+"""An S3 of any size in no room: objects are made while they are read, and of what is written only the sizes are kept.
 
 It knows what the engine asks of a store: GET (whole objects), HEAD, multipart uploads, and PUT.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -17,6 +17,7 @@ from engine.adapters.aws.moto import LOCAL_AWS_ENV
 __all__ = ["HollowS3", "Repeated", "hollow_s3"]
 
 _PIECE = 1 << 20
+_METADATA = "x-amz-meta-"
 _ETAG = '"0123456789abcdef0123456789abcdef"'
 
 
@@ -38,11 +39,21 @@ class Repeated:
             yield self.block
 
 
+@dataclass(slots=True)
+class _Written:
+    """An upload, and the object that it becomes: the metadata that it was begun with, the size of each part."""
+
+    metadata: dict[str, str]
+    parts: dict[str, int] = field(default_factory=dict)
+
+
 class HollowS3(ThreadingHTTPServer):
     """The server; a thread a connection.
 
     Attributes:
         objects: by path, ``bucket/key``; read only while it serves.
+        uploads: by id.
+        written: what was completed, by path.
         received: bytes of all bodies written so far.
     """
 
@@ -51,8 +62,10 @@ class HollowS3(ThreadingHTTPServer):
     def __init__(self, objects: Mapping[str, Repeated]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.objects = objects
+        self.uploads: dict[str, _Written] = {}
+        self.written: dict[str, _Written] = {}
         self.received = 0
-        self.counting = threading.Lock()  # held to change ``received``
+        self.changing = threading.Lock()  # held to change the last three
 
     @property
     def env(self) -> dict[str, str]:
@@ -83,7 +96,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Says nothing."""
 
     def do_HEAD(self) -> None:
-        self._object()
+        written = self.server.written.get(self._path())
+        if written is None:
+            self._object()
+        else:
+            self._head(sum(written.parts.values()), written.metadata)
 
     def do_GET(self) -> None:
         if "uploads" in self._query():
@@ -97,20 +114,29 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(piece)
 
     def do_PUT(self) -> None:
-        left = int(self.headers["Content-Length"])
-        with self.server.counting:
+        left, query = int(self.headers["Content-Length"]), self._query()
+        with self.server.changing:
             self.server.received += left
+            if "uploadId" in query:
+                self.server.uploads[query["uploadId"][0]].parts[query["partNumber"][0]] = left
         while left:
             left -= len(self.rfile.read(min(left, _PIECE)))
         self._answer(200, b"")
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"] or 0))
-        if "uploads" in self._query():
-            self._answer(200, b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>")
-        else:
-            etag = _ETAG.encode()
-            self._answer(200, b"<CompleteMultipartUploadResult><ETag>%b</ETag></CompleteMultipartUploadResult>" % etag)
+        query, etag = self._query(), _ETAG.encode()
+        with self.server.changing:
+            if "uploads" in query:
+                upload_id = f"u{len(self.server.uploads)}"
+                metadata = {name: value for name, value in self.headers.items() if name.lower().startswith(_METADATA)}
+                self.server.uploads[upload_id] = _Written(metadata)
+                begun = b"<InitiateMultipartUploadResult><UploadId>%b</UploadId></InitiateMultipartUploadResult>"
+                answer = begun % upload_id.encode()
+            else:
+                self.server.written[self._path()] = self.server.uploads[query["uploadId"][0]]
+                answer = b"<CompleteMultipartUploadResult><ETag>%b</ETag></CompleteMultipartUploadResult>" % etag
+        self._answer(200, answer)
 
     def do_DELETE(self) -> None:
         self._answer(204, b"")
@@ -118,17 +144,25 @@ class _Handler(BaseHTTPRequestHandler):
     def _query(self) -> dict[str, list[str]]:
         return parse_qs(urlsplit(self.path).query, keep_blank_values=True)
 
+    def _path(self) -> str:
+        return unquote(urlsplit(self.path).path).lstrip("/")
+
     def _object(self) -> Repeated | None:
         """Answers with the head of an object that is there, or with 404."""
-        found = self.server.objects.get(unquote(urlsplit(self.path).path).lstrip("/"))
+        found = self.server.objects.get(self._path())
         if found is None:
             self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
             return None
+        self._head(found.size, {})
+        return found
+
+    def _head(self, size: int, headers: Mapping[str, str]) -> None:
         self.send_response(200)
         self.send_header("ETag", _ETAG)
-        self.send_header("Content-Length", str(found.size))
+        self.send_header("Content-Length", str(size))
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.end_headers()
-        return found
 
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)

@@ -29,6 +29,7 @@ from engine.errors import (
     Unavailable,
 )
 from engine.ports import ObjectReader, PendingUpload
+from tests.adapters.threads import run_threads
 
 PIECE = 1000
 
@@ -253,7 +254,6 @@ def test_threads_share_a_folder(root: Path) -> None:
     count = 6
     ready = threading.Barrier(count)
     won: list[int] = []
-    failures: list[BaseException] = []
 
     async def work(number: int) -> None:
         store = LocalStore(str(root), StoreSettings())
@@ -266,18 +266,7 @@ def test_threads_share_a_folder(root: Path) -> None:
             pending = await upload.finish()
             await (store.complete(pending) if item % 2 else store.abort(pending))
 
-    def guarded(number: int) -> None:
-        try:
-            asyncio.run(work(number))
-        except BaseException as error:  # noqa: BLE001 - carried to the test's own thread
-            failures.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    run_threads(count, work)
     assert len(won) == 1
     assert (root / "manifest").read_bytes() == str(won[0]).encode()
     assert sum(path.is_file() for path in root.rglob("*")) == 1 + count * 10
