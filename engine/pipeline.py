@@ -165,15 +165,21 @@ class _Output:
         return data, _all_sent(await self._rejects.finish(), self._rejects_bytes)
 
     async def abort(self, cause: BaseException) -> None:
-        """Discards both, within :data:`_ABORT_S`: a store that does not answer must not hold up a shutdown. What is
+        """Discards both, within ``_ABORT_S``: a store that does not answer must not hold up a shutdown. What is
         left open is noted on ``cause``, which is what the caller must hear of; the next attempt sweeps it."""
-        for upload in (self._data, self._rejects):
-            if upload is not None:
-                try:
-                    async with asyncio.timeout(_ABORT_S):
-                        await upload.abort()
-                except (EngineError, TimeoutError) as error:
-                    cause.add_note(f"an upload was left open: {str(error) or 'no answer'}")
+        try:
+            async with asyncio.timeout(_ABORT_S):
+                for upload in (self._data, self._rejects):
+                    if upload is not None:
+                        await self._abort_one(upload, cause)
+        except TimeoutError:
+            cause.add_note("an upload was left open: no answer")
+
+    async def _abort_one(self, upload: Upload, cause: BaseException) -> None:
+        try:
+            await upload.abort()
+        except EngineError as error:
+            cause.add_note(f"an upload was left open: {error}")
 
 
 def _all_sent(upload: PendingUpload, size: int) -> PendingUpload:
