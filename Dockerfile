@@ -48,7 +48,10 @@ RUN --mount=type=secret,id=ca \
     && uv pip sync --quiet --python /opt/engine --require-hashes --only-binary :all: --compile-bytecode \
         requirements/engine.lock $([ "$PYTHON" = 3.13t ] || echo requirements/msgspec.lock) \
     && rm -rf /opt/engine/lib/python3*/site-packages/pyarrow/include /opt/engine/lib/python3*/site-packages/pyarrow/tests
+# The C kernels are compiled when the wheel is built.
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev
 COPY pyproject.toml ./
+COPY scripts/build_native.py scripts/
 COPY engine/ engine/
 RUN --mount=type=secret,id=ca \
     if [ -e /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca; fi; \

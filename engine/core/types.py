@@ -98,7 +98,7 @@ def _timestamp(rule: TypeRule) -> _Parts:
 
 
 def _json(_rule: TypeRule) -> _Parts:
-    return pa.string(), kernels.JsonKernel.make(), reference.to_json_text
+    return pa.string(), kernels.to_json, reference.to_json_text
 
 
 def _plain(arrow_type: pa.DataType, kernel: Kernel, convert: Callable[[str], Any]) -> Callable[[TypeRule], _Parts]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from engine.core.columns import Converted
-from engine.core.kernels.documents import JsonKernel
+from engine.core.kernels.documents import to_json
 from engine.core.kernels.numbers import DecimalKernel, to_float, to_int
 from engine.core.kernels.octets import to_bytes
 from engine.core.kernels.times import DateKernel, TimestampKernel
@@ -21,12 +21,12 @@ __all__ = [
     "BoolKernel",
     "DateKernel",
     "DecimalKernel",
-    "JsonKernel",
     "Kernel",
     "TimestampKernel",
     "to_bytes",
     "to_float",
     "to_int",
+    "to_json",
     "to_string",
     "to_uuid",
 ]
