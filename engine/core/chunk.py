@@ -74,7 +74,7 @@ def parse_chunk(frame: Frame, shape: Shape, usual: int) -> Chunk:
         bad, text = with_filler(data, dialect.filler)
     if frame.refused:
         text = _without_refused(text, frame)
-    parsed = parse_records(text, dialect, shape, usual)
+    parsed = parse_records(text, dialect, shape, usual, lines=frame.lines if frame.proven else None)
     rows = parsed.height + len(parsed.aside)
     aside, columns, index = parsed.aside, parsed.columns, None
     blank = dialect.blank_rows and _blank_perhaps(data)

@@ -48,7 +48,7 @@ class EndlessLine:
         """The line as a chunk of one row, set aside."""
         data = self._beginning + b"\n"
         seen = self._dialect.filler * len(self._beginning) + b"\n"
-        frame = Frame(self._dialect, data, seen, max(self._lines, 1), [], NO_QUOTES)
+        frame = Frame(self._dialect, data, seen, max(self._lines, 1), [], NO_QUOTES, proven=False)
         columns = {place: pa.array([], pa.string()) for place in shape.wanted}
         aside = [Aside(0, "too-long", TOO_LONG % self._row_bytes)]
         return Chunk(frame, 1, columns, aside, shape.width, row_bytes=self._length)

@@ -36,6 +36,7 @@ class Frame:
         lines: line ends in ``data``.
         refused: the lines among them that are no rows, in order.
         quotes: those of ``seen`` that open and close in turn; None where all do.
+        proven: whether every quote is known to open or close a cell, or to be one of a pair inside.
     """
 
     dialect: Dialect
@@ -44,6 +45,7 @@ class Frame:
     lines: int
     refused: list[Refused]
     quotes: Places | None
+    proven: bool
 
     def text_end(self, end: int) -> int:
         """Where the text of the record, or line, before ``end`` ends. A line end that is escaped is part of it."""
@@ -80,6 +82,7 @@ class Frame:
                     for line in self._refused(start, stop)
                 ],
                 quotes[first:last] - start,
+                self.proven,
             )
 
     def _refused(self, start: int, stop: int) -> list[Refused]:
@@ -128,7 +131,7 @@ def frame(data: bytes, dialect: Dialect, row_bytes: int, *, final: bool = False)
     data = data[:end]
     seen = data if plain else seen[:end]
     lines = feeds + lone_returns(data) if feeds is not None and plain else count_lines(data)
-    return Frame(dialect, data, seen, lines, refused, quotes)
+    return Frame(dialect, data, seen, lines, refused, quotes, not exact)
 
 
 def unescaped(data: bytes, dialect: Dialect) -> bytes:

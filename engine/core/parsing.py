@@ -15,8 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from engine.core import native
 from engine.core.dialect import Dialect
 from engine.core.framing import unescaped
+from engine.core.native.csvtext import read_rows
 
 __all__ = ["Aside", "Parsed", "Shape", "parse_records"]
 
@@ -70,13 +72,21 @@ class _Other(NamedTuple):
     text: str
 
 
-def parse_records(text: bytes, dialect: Dialect, shape: Shape, usual: int) -> Parsed:
+def parse_records(text: bytes, dialect: Dialect, shape: Shape, usual: int, *, lines: int | None = None) -> Parsed:
     """Parses records that strict CSV allows.
 
     Args:
         text: in UTF-8, each record ended by a line end.
         usual: how many cells most of them are thought to have; costs time if it is wrong, no more.
+        lines: how many line ends there are in ``text``, where its quotes are proven to be in their places.
     """
+    if lines is not None and native.library is not None and _is_plain(dialect):
+        quote = ord(dialect.quote) if dialect.quote is not None else 0
+        rows = read_rows(text, lines, quote, ord(dialect.delimiter), shape.width, shape.wanted, shape.null_values)
+        if rows is not None:
+            blame = {width: _blame(width, shape.width) for width in set(rows.widths)}
+            aside = [Aside(ordinal, *blame[width]) for ordinal, width in zip(rows.others, rows.widths, strict=True)]
+            return Parsed(rows.height, rows.columns, aside, shape.width)
     null = _stand_in(text, dialect) if b"\0" in text else "\0"
     if null != "\0":  # Arrow's parser loses separators and line ends after a NUL
         text = text.replace(b"\0", null.encode())
@@ -97,6 +107,11 @@ def parse_records(text: bytes, dialect: Dialect, shape: Shape, usual: int) -> Pa
     if dialect.trim:
         columns = {place: _trimmed(column, shape.null_values) for place, column in columns.items()}
     return Parsed(height, columns, aside, usual)
+
+
+def _is_plain(dialect: Dialect) -> bool:
+    """Whether the kernels know all that the dialect allows."""
+    return not (dialect.escape or dialect.trim or dialect.extra_cells or dialect.missing_cells or dialect.blank_rows)
 
 
 def _allowed(width: int, shape: Shape, dialect: Dialect) -> bool:

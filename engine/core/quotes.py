@@ -12,7 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from engine.core import native
 from engine.core.dialect import Dialect
+from engine.core.native.csvtext import prove_quotes
 
 __all__ = ["Proven", "prove", "structural"]
 
@@ -48,6 +50,9 @@ def prove(data: bytes, stop: int, dialect: Dialect) -> Proven | None:
         dialect: with a quote; what it escapes has been taken out of ``data``.
     """
     assert dialect.quote is not None
+    if native.library is not None:
+        proven = prove_quotes(data, stop, ord(dialect.quote), ord(dialect.delimiter))
+        return None if proven is None else Proven(*proven)
     octets = np.frombuffer(data, np.uint8, stop)
     quote, others = ord(dialect.quote), [ord(dialect.delimiter), *([13] if b"\r" in data else [])]
     near = structural(dialect)
