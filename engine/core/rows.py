@@ -7,8 +7,10 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from engine.core import native
 from engine.core.framing import Frame
 from engine.core.lines import line_ends, lone_returns
+from engine.core.native.csvtext import Places, row_places
 
 __all__ = ["RowIndex", "Source", "SourceRow"]
 
@@ -44,17 +46,26 @@ class RowIndex:
 
     def __init__(self, frame: Frame, rows: int) -> None:
         data, blank_rows = frame.data, frame.dialect.blank_rows
+        self._lines: list[bytes] | None = None
+        self._data, self._text_end = data, frame.text_end
+        self._starts: Places
+        self._ends: Places
+        self._at: Places
+        if native.library is not None and frame.proven and frame.seen is data and not blank_rows:
+            quote = ord(frame.dialect.quote) if frame.dialect.quote is not None else 0
+            places = row_places(data, rows, quote)
+            if places is not None:
+                self._starts, self._ends, self._at = places
+                return
         if frame.seen is data and not lone_returns(data):
             lines = io.BytesIO(data).readlines()  # a third of the cost of data.split
-            places: Sequence[int] = range(len(lines))
+            full: Sequence[int] = range(len(lines))
             if len(lines) != rows and not blank_rows:
-                places = [place for place, line in enumerate(lines) if line not in (b"\n", b"\r\n")]
-            if len(places) == rows:
-                self._lines: list[bytes] | None = lines
-                self._data, self._places = data, places
+                full = [place for place, line in enumerate(lines) if line not in (b"\n", b"\r\n")]
+            if len(full) == rows:
+                self._lines, self._places = lines, full
                 self._found = -1, -1  # the line that an offset was last found in: its start and its place
                 return
-        self._lines, self._data, self._text_end = None, data, frame.text_end
         self._starts, self._ends = frame.spans()
         self._at = line_ends(data).searchsorted(self._starts, side="right")  # the line of each
 

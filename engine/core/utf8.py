@@ -9,6 +9,9 @@ from struct import pack
 
 import pyarrow as pa
 
+from engine.core import native
+from engine.core.native.utf8text import find_errors
+
 __all__ = ["is_utf8", "with_filler"]
 
 _BLOCK = 65_536  # bytes that are looked at together for some that are not UTF-8
@@ -28,6 +31,11 @@ def with_filler(data: bytes, filler: bytes) -> tuple[array[int], bytes]:
     """Where ``data`` is not UTF-8, and ``data`` with ``filler`` for each byte there."""
     bad = array("q")
     text = bytearray(data)
+    if native.library is not None:
+        for first, last in find_errors(text):
+            bad.append(first)
+            text[first:last] = filler * (last - first)
+        return bad, bytes(text)
     view = memoryview(data)
     start = 0
     while start < len(data):

@@ -188,3 +188,36 @@ EXPORT int64_t csv_column(const uint8_t *text, int64_t size, uint8_t quote, cons
     offsets[n] = (int32_t)(out - data);
     return null;
 }
+
+/* Where the records of a text begin and end, and the line that each begins on, from 0; at most `most` of them. Blank
+ * ones are left out. Returns how many there are; -1: more. */
+EXPORT int64_t csv_rows(const uint8_t *text, int64_t size, uint8_t quote, int32_t *starts, int32_t *ends,
+                        int32_t *lines, int64_t most) {
+    uint64_t inside = 0;
+    int64_t count = 0, line = 0, start = 0, start_line = 0;
+    for (int64_t at = 0; at < size; at += 64) {
+        Block block = load_some(text + at, size - at);
+        uint64_t enclosed = inside;
+        if (quote) {
+            enclosed ^= odd_so_far(equal_mask(&block, quote));
+            inside = (uint64_t)((int64_t)enclosed >> 63);
+        }
+        uint64_t feeds = equal_mask(&block, '\n');
+        uint64_t fed_next = feeds >> 1 | (uint64_t)(at + 64 < size && text[at + 64] == '\n') << 63;
+        uint64_t line_ends = feeds | (equal_mask(&block, '\r') & ~fed_next);
+        for (uint64_t left = line_ends & ~enclosed; left; left &= left - 1) {
+            int bit = __builtin_ctzll(left);
+            if (text[start] != '\n' && text[start] != '\r') {
+                if (count == most)
+                    return -1;
+                starts[count] = (int32_t)start;
+                ends[count] = (int32_t)(at + bit + 1);
+                lines[count++] = (int32_t)start_line;
+            }
+            start = at + bit + 1;
+            start_line = line + __builtin_popcountll(line_ends & (left ^ (left - 1)));
+        }
+        line += __builtin_popcountll(line_ends);
+    }
+    return count;
+}

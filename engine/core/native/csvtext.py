@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from engine.core.native import library, room, validity_bytes
 
-__all__ = ["Rows", "prove_quotes", "read_rows"]
+__all__ = ["Rows", "prove_quotes", "read_rows", "row_places"]
+
+type Places = npt.NDArray[np.signedinteger[Any]]
 
 _ADDRESS, _NUMBER, _BYTE = ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint8
 _SPARE = 16  # bytes that a kernel may write beyond a column's
@@ -33,6 +37,8 @@ if library is not None:
         _ADDRESS, _ADDRESS,
     )  # fmt: skip
     library.csv_column.restype = _NUMBER
+    library.csv_rows.argtypes = (ctypes.c_char_p, _NUMBER, _BYTE, _ADDRESS, _ADDRESS, _ADDRESS, _NUMBER)
+    library.csv_rows.restype = _NUMBER
 
 
 def prove_quotes(data: bytes, stop: int, quote: int, delimiter: int) -> tuple[bool, int] | None:
@@ -99,3 +105,18 @@ def read_rows(
         )  # fmt: skip
         made[place] = pa.Array.from_buffers(pa.string(), rows, [valid if null else None, offsets, data], null)
     return Rows(rows, made, ragged[::2], ragged[1::2])
+
+
+def row_places(text: bytes, most: int, quote: int) -> tuple[Places, Places, Places] | None:
+    """Where the rows of a text whose quotes are in their places begin and end, and each one's line, from 0.
+
+    Args:
+        most: rows that there are, at most; None is given where there are more.
+    """
+    assert library is not None
+    starts, ends, lines = (room(4 * most) for _ in range(3))
+    count = library.csv_rows(text, len(text), quote, starts.address, ends.address, lines.address, most)
+    if count < 0:
+        return None
+    made: list[Places] = [np.frombuffer(each, np.int32, count) for each in (starts, ends, lines)]
+    return made[0], made[1], made[2]
