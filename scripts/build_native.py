@@ -21,7 +21,7 @@ except ImportError:  # by hand
     BuildHookInterface = object
 
 FOLDER = Path(__file__).parent.parent / "engine" / "core" / "native"
-LIBRARY = FOLDER / "kernels.so"
+LIBRARY = FOLDER / "libkernels.so.1"
 FLAGS = ["-std=gnu17", "-O3", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-math-errno", "-Wall", "-Wextra"]
 
 

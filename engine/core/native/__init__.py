@@ -14,7 +14,7 @@ import pyarrow as pa
 
 __all__ = ["LIBRARY", "Cells", "address", "cells", "library", "room", "validity_bytes"]
 
-LIBRARY = Path(__file__).with_name("kernels.so")
+LIBRARY = Path(__file__).with_name("libkernels.so.1")  # no name of a module: Python would take it for one
 """Where ``scripts/build_native.py`` puts it."""
 
 
