@@ -30,7 +30,7 @@ export function parseJson(text) {
   } catch {
     return NOT_JSON;
   }
-  if (SURROGATE_ESCAPE.test(text) && !wellFormed(value)) return NOT_JSON;
+  if (text.includes("\\u") && SURROGATE_ESCAPE.test(text) && !wellFormed(value)) return NOT_JSON;
   return ODD_NUMBER.test(text) ? withMarkedNumbers(text) : value;
 }
 

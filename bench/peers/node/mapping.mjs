@@ -2,7 +2,7 @@
 
 import { Fault } from "./faults.mjs";
 import { compileStep } from "./steps.mjs";
-import { compileType } from "./types.mjs";
+import { compileType, compileTypeOfAny } from "./types.mjs";
 
 const FIELD_KEYS = new Set(["name", "from", "type", "required", "steps"]);
 
@@ -21,14 +21,15 @@ export function compileMapping(document) {
       key, // what stands before the value in a line
       nullText: `${key}null`,
       required: field.required ?? false,
-      convert: chain((field.steps ?? []).map(compileStep), compileType(field.type)),
+      convert: compile(field.type, (field.steps ?? []).map(compileStep)),
     };
   });
 }
 
 // Most fields have no step or one: those pay for no loop.
-function chain(steps, type) {
-  if (steps.length === 0) return type;
+function compile(typeName, steps) {
+  if (steps.length === 0) return compileType(typeName);
+  const type = compileTypeOfAny(typeName);
   if (steps.length === 1) {
     const [step] = steps;
     return (cell) => {

@@ -1,11 +1,12 @@
-// The stage that maps rows: arrays of cells in, batches of JSON Lines out, bad rows to the rejects.
+// The stage that maps rows: arrays of cells in, chunks of JSON Lines out, bad rows to the rejects.
 
 import { Transform } from "node:stream";
 
 import { Fault } from "./faults.mjs";
+import { Lines } from "./lines.mjs";
 
-const BATCH_CHARS = 65_536; // lines are handed on together: a stream's cost is by chunk
 const WAITING_ROWS = 512; // about as many as the parser makes of a chunk
+const WAITING_BYTES = 262_144;
 
 const EXTRA_CELL = [{ field: null, code: "extra-cell", message: "more cells than the header has" }];
 const MISSING_CELL = [{ field: null, code: "missing-cell", message: "fewer cells than the header has" }];
@@ -19,13 +20,13 @@ export class RowMapper extends Transform {
   #rejects;
   #width = 0;
   #columns = null; // each field's place in a row; null before the header
-  #batch = "";
+  #lines = new Lines();
 
   /**
    * `fields` come from `compileMapping`; `utf8` watches the bytes that the rows are made of; `rejects` takes bad rows.
    */
   constructor(fields, utf8, rejects) {
-    super({ writableObjectMode: true, writableHighWaterMark: WAITING_ROWS, readableHighWaterMark: 2 * BATCH_CHARS });
+    super({ writableObjectMode: true, writableHighWaterMark: WAITING_ROWS, readableHighWaterMark: WAITING_BYTES });
     this.#fields = fields;
     this.#utf8 = utf8;
     this.#rejects = rejects;
@@ -40,11 +41,8 @@ export class RowMapper extends Transform {
     const mapped = this.#map(cells);
     if (typeof mapped === "string") {
       this.rowsWritten += 1;
-      this.#batch += mapped;
-      if (this.#batch.length >= BATCH_CHARS) {
-        this.push(this.#batch);
-        this.#batch = "";
-      }
+      const chunk = this.#lines.add(mapped);
+      if (chunk !== null) this.push(chunk);
       done();
     } else {
       this.#rejects.add(this.rowsRead, mapped, done);
@@ -56,7 +54,7 @@ export class RowMapper extends Transform {
       done(new Error("no header"));
       return;
     }
-    if (this.#batch !== "") this.push(this.#batch);
+    for (const chunk of this.#lines.rest()) this.push(chunk);
     this.#rejects.close(done);
   }
 

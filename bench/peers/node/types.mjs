@@ -74,8 +74,8 @@ function toBytes(value) {
   return SPARE_BITS.test(value) ? `"${Buffer.from(value, "base64").toString("base64")}"` : `"${value}"`;
 }
 
-const TEXT_TYPES = {
-  string: JSON.stringify,
+const TYPES = {
+  string: (text) => JSON.stringify(text),
   int: toInt,
   float: toFloat,
   bool: toBool,
@@ -83,13 +83,20 @@ const TEXT_TYPES = {
   timestamp: toTimestamp,
   uuid: toUuid,
   json: compactJson,
+  bytes: toBytes,
 };
 
-/** The function of a type; only `bytes` takes bytes as they are, to the others they are UTF-8. */
+/** The function of a type, for texts; the type `bytes` takes bytes as well. */
 export function compileType(name) {
-  if (name === "bytes") return toBytes;
-  const convert = TEXT_TYPES[name];
+  const convert = TYPES[name];
   if (convert === undefined) throw new Error(`type ${name} is not supported`);
+  return convert;
+}
+
+/** The function of a type for what a step made: to all types but `bytes`, bytes are UTF-8. */
+export function compileTypeOfAny(name) {
+  const convert = compileType(name);
+  if (convert === toBytes) return convert;
   return (value) => {
     if (typeof value === "string") return convert(value);
     const text = asText(value);
