@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-__all__ = ["LIBRARY", "Cells", "address", "cells", "filled_bytes", "library", "room", "validity_bytes"]
+__all__ = ["LIBRARY", "Cells", "address", "bits", "cells", "filled_bytes", "library", "room", "validity_bytes"]
 
 LIBRARY = Path(__file__).with_name("kernels.so")
 """Where ``scripts/build_native.py`` puts it."""
@@ -66,6 +66,11 @@ def address(buffer: pa.Buffer | None) -> int:
 def room(size: int) -> pa.Buffer:
     """A buffer for a kernel to fill."""
     return pa.allocate_buffer(max(size, 1))
+
+
+def bits(buffer: pa.Buffer, rows: int) -> pa.Array:
+    """A kernel's bits as a boolean column."""
+    return pa.Array.from_buffers(pa.bool_(), rows, [None, buffer])
 
 
 def validity_bytes(rows: int) -> int:
