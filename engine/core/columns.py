@@ -10,6 +10,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engine.core import native
+from engine.core.native import textcells
 from engine.core.reference import CellFault
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "cast_all",
     "column_bytes",
     "common_cells",
+    "convert_nulls",
     "convert_rest",
     "decode_column",
     "mask_of",
@@ -157,6 +160,14 @@ def convert_rest[T](column: pa.Array, common: pa.Array, values: pa.Array, refere
     return Converted(pc.replace_with_mask(values, rest, pa.array(repaired, values.type)), faults)
 
 
+def convert_nulls[T](column: pa.Array, values: pa.Array, reference: Callable[[str], T]) -> Converted:
+    """Completes a column of which those cells are converted that are not null in ``values``."""
+    if values.null_count == column.null_count:
+        return Converted(values)
+    common = pc.if_else(pc.is_valid(column), pc.is_valid(values), None)
+    return convert_rest(column, common, values, reference)
+
+
 def _outcome[T](cell: bytes, reference: Callable[[str], T]) -> T | CellFault:
     try:
         return reference(cell.decode())
@@ -172,15 +183,23 @@ def decode_column(column: pa.Array) -> Converted:
     """
     if column.type == pa.string():
         return Converted(column)
+    if native.library is not None:
+        bad = textcells.utf8_faults(column)
+        return Converted(column.view(pa.string())) if bad is None else _without(column, true_rows(bad))
     values = cast_all(column, _cast_text)
     if values is not None:
         return Converted(values)
     seen = column.view(pa.string())  # as text, unchecked: only kernels that look at single bytes may see it
     suspects = pc.fill_null(pc.invert(pc.string_is_ascii(seen)), False)
     rows = true_rows(suspects)
-    bad = [row for row, cell in zip(rows, raw_cells(seen.filter(suspects)), strict=True) if not _is_utf8(cell)]
-    values = _cast_text(pc.replace_with_mask(column, mask_of(bad, len(column)), pa.scalar(None, pa.binary())))
-    return Converted(values, [Fault(row, "step-error", "not valid UTF-8") for row in bad])
+    cells = zip(rows, raw_cells(seen.filter(suspects)), strict=True)
+    return _without(column, [row for row, cell in cells if not _is_utf8(cell)])
+
+
+def _without(column: pa.Array, bad: list[int]) -> Converted:
+    """The text of a binary column in which all cells but the bad ones are UTF-8."""
+    values = pc.replace_with_mask(column, mask_of(bad, len(column)), pa.scalar(None, pa.binary()))
+    return Converted(values.view(pa.string()), [Fault(row, "step-error", "not valid UTF-8") for row in bad])
 
 
 def _cast_text(column: pa.Array) -> pa.Array:

@@ -16,6 +16,8 @@ from engine.core.stepping.jsoncells import JsonStep
 from engine.errors import MappingError
 from tests.core.passing import pass_through
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 
 def run(fields: list[dict[str, Any]], rows: list[dict[str, str]], **changes: Any) -> tuple[list[Any], list[Any]]:
     """The written rows as lists, and the rejects as lists of (field, code)."""

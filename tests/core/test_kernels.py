@@ -17,6 +17,8 @@ from engine.core.types import TypeConverter, compile_type
 from tests.core.cells import TOGETHER_VALID_JSON, of_type
 from tests.examples import examples
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

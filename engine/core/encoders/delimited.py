@@ -13,8 +13,10 @@ from collections.abc import Callable, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engine.core import native
 from engine.core.columns import column_bytes
 from engine.core.encoders import celltext
+from engine.core.encoders.rowwriter import RowWriter
 from engine.core.fieldtypes import FieldType, TypeKind
 
 __all__ = ["DelimitedRows"]
@@ -69,17 +71,29 @@ class DelimitedRows:
         header = io.StringIO()
         csv.writer(header, lineterminator="\n").writerow([name for name, _ in fields])
         self.header = header.getvalue().encode()
+        alone = len(fields) == 1  # then an empty cell would be an empty line
+        self._writer = RowWriter(
+            [type_ for _, type_ in fields],
+            [b"", *[b","] * (len(fields) - 1)],
+            end=b"\n",
+            null=b'""' if alone else b"",
+            csv=True,
+            filled=alone,
+        )
 
     def encode(self, columns: Sequence[pa.Array]) -> bytes:
         """One record a row."""
-        rows = len(columns[0])
-        if not rows:
+        if not len(columns[0]):
             return b""
+        text = self._writer.write(columns) if native.library is not None else None
+        return self._joined(columns) if text is None else text
+
+    def _joined(self, columns: Sequence[pa.Array]) -> bytes:
         cells = [text_of(column) for column, text_of in zip(columns, self._forms, strict=True)]
         if len(cells) == 1:
             cells = [_never_blank(cells[0])]
         records = pc.binary_join_element_wise(*cells, ",", null_handling="replace", null_replacement="")
-        file = pc.binary_join(pa.ListArray.from_arrays([0, rows], records), "\n")
+        file = pc.binary_join(pa.ListArray.from_arrays([0, len(records)], records), "\n")
         return b"".join((file[0].as_buffer(), b"\n"))
 
 

@@ -8,8 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic_core import to_json
 
+from engine.core import native
 from engine.core.columns import column_bytes
 from engine.core.encoders import celltext
+from engine.core.encoders.rowwriter import RowWriter
 from engine.core.fieldtypes import FieldType, TypeKind
 
 __all__ = ["JsonLinesRows"]
@@ -55,11 +57,18 @@ class JsonLinesRows:
         self._forms = [_FORMS[type_.kind] for _, type_ in fields]
         keys = [to_json(name).decode() + ":" for name, _ in fields]
         self._heads = ["{" + keys[0], *("," + key for key in keys[1:])]
+        heads = [head.encode() for head in self._heads]
+        types = [type_ for _, type_ in fields]
+        self._writer = RowWriter(types, heads, end=b"}\n", null=b"null", csv=False, filled=False)
 
     def encode(self, columns: Sequence[pa.Array]) -> bytes:
         """One line a row."""
         if not len(columns[0]):
             return b""
+        text = self._writer.write(columns) if native.library is not None else None
+        return self._joined(columns) if text is None else text
+
+    def _joined(self, columns: Sequence[pa.Array]) -> bytes:
         pieces: list[pa.Array | str] = []
         literal = ""  # constant text since the last column
         for column, head, (text_of, before, after) in zip(columns, self._heads, self._forms, strict=True):

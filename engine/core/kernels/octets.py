@@ -1,4 +1,4 @@
-"""``bytes`` columns: strict base64, decoded for the whole column at once."""
+"""``bytes`` columns: strict base64."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from binascii import a2b_base64
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engine.core import reference
-from engine.core.columns import Converted, column_bytes, convert_rest, spread
+from engine.core import native, reference
+from engine.core.columns import Converted, column_bytes, convert_nulls, convert_rest, spread
+from engine.core.native.textcells import decode_base64
 
 __all__ = ["to_bytes"]
 
@@ -20,6 +21,8 @@ def to_bytes(column: pa.Array) -> Converted:
     """Text becomes the bytes that it stands for; a binary column stays as it is."""
     if column.type == pa.binary():
         return Converted(column)
+    if native.library is not None:
+        return convert_nulls(column, decode_base64(column, urlsafe=False), reference.to_bytes)
     cells = column.drop_null() if column.null_count else column
     values = _decode(cells)
     if values is not None:

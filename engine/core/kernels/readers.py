@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engine.core import native
 from engine.core.columns import cast_all, column_bytes, common_cells, spread, widths
 from engine.core.kernels.numbers import read_int
 from engine.core.kernels.zones import FIRST, LAST, LocalTime, in_range
+from engine.core.native import isotimes
 
 __all__ = ["EpochReader", "IsoReader", "Reader", "by_width", "first_accepted", "iso_dates"]
 
@@ -38,6 +40,8 @@ _NULL = pa.scalar(None, pa.int64())
 
 def first_accepted(column: pa.Array, readers: Sequence[Reader]) -> pa.Array:
     """Each cell as the first reader that accepts it gives it: int64, null where none does or the cell is null."""
+    if native.library is not None and len(readers) == 1 and (readers[0] is iso_dates or type(readers[0]) is IsoReader):
+        return readers[0](column)  # these pass nulls by
     cells = column.drop_null() if column.null_count else column
     values = readers[0](cells)
     for reader in readers[1:]:
@@ -129,7 +133,12 @@ class IsoReader:
     local: LocalTime | None = None
 
     def __call__(self, cells: pa.Array) -> pa.Array:
-        return by_width(cells, self._whole, self._exact)
+        if native.library is None:
+            return by_width(cells, self._whole, self._exact)
+        values, naive = isotimes.timestamps(cells, local=self.local is not None)
+        if naive is None or self.local is None:
+            return values
+        return pc.replace_with_mask(values, naive, self.local(values.filter(naive)))
 
     def _whole(self, cells: pa.Array) -> pa.Array | None:
         values = _whole_zoned(cells)
@@ -153,6 +162,8 @@ class IsoReader:
 
 def iso_dates(cells: pa.Array) -> pa.Array:
     """Days since 1970 of dates."""
+    if native.library is not None:
+        return isotimes.dates(cells)
     return by_width(cells, _whole_days, _exact_days)
 
 

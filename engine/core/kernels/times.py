@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.core import reference
-from engine.core.columns import Converted, convert_rest
+from engine.core.columns import Converted, convert_nulls
 from engine.core.kernels.readers import EpochReader, IsoReader, Reader, first_accepted, iso_dates
 from engine.core.kernels.strptime import LayoutReader
 from engine.core.kernels.zones import LocalTime
@@ -60,7 +60,7 @@ class TimestampKernel:
 
     def __call__(self, column: pa.Array) -> Converted:
         micros = first_accepted(column, self.readers)
-        return _complete(column, micros, micros.view(_TIMESTAMP), self.convert)
+        return convert_nulls(column, micros.view(_TIMESTAMP), self.convert)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +78,8 @@ class DateKernel:
 
     def __call__(self, column: pa.Array) -> Converted:
         days = pc.cast(first_accepted(column, self.readers), pa.int32())
-        return _complete(column, days, days.view(pa.date32()), self.convert)
+        return convert_nulls(column, days.view(pa.date32()), self.convert)
 
 
 def _placed(read: Reader, local: LocalTime | None) -> Reader:
     return read if local is None else _Placed(read, local)
-
-
-def _complete[T](column: pa.Array, counts: pa.Array, values: pa.Array, convert: Callable[[str], T]) -> Converted:
-    if counts.null_count == column.null_count:
-        return Converted(values)
-    common = pc.if_else(pc.is_valid(column), pc.is_valid(counts), None)
-    return convert_rest(column, common, values, convert)

@@ -10,8 +10,9 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engine.core import reference
-from engine.core.columns import Converted, column_bytes, convert_rest, spread, widths
+from engine.core import native, reference
+from engine.core.columns import Converted, column_bytes, convert_nulls, convert_rest, spread, widths
+from engine.core.native.textcells import read_uuids
 
 __all__ = ["BoolKernel", "to_string", "to_uuid"]
 
@@ -42,11 +43,7 @@ class BoolKernel:
 
     def __call__(self, column: pa.Array) -> Converted:
         values = pc.less(pc.index_in(pc.ascii_lower(column), self.spellings), self.count)
-        if values.null_count == column.null_count:
-            return Converted(values)
-        common = pc.if_else(pc.is_valid(column), pc.is_valid(values), None)
-        convert = partial(reference.to_bool, true=self.true, false=self.false)
-        return convert_rest(column, common, values, convert)
+        return convert_nulls(column, values, partial(reference.to_bool, true=self.true, false=self.false))
 
 
 # --- uuid ----------------------------------------------------------------------------------------------------------
@@ -58,6 +55,8 @@ _HYPHENS = (8, 13, 18, 23)
 
 
 def to_uuid(column: pa.Array) -> Converted:
+    if native.library is not None:
+        return convert_nulls(column, read_uuids(column), reference.to_uuid)
     shortest, longest = widths(column)
     if shortest == longest == 36 and _all_usual(column):
         return Converted(pc.ascii_lower(column))

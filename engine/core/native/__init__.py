@@ -7,12 +7,13 @@ hold it against. They are called through ctypes: one library serves every build 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 
-__all__ = ["LIBRARY", "Cells", "address", "cells", "library", "room", "validity_bytes"]
+__all__ = ["LIBRARY", "Cells", "address", "bits", "cells", "filled_bytes", "library", "room", "validity_bytes"]
 
 LIBRARY = Path(__file__).with_name("libkernels.so.1")  # no name of a module: Python would take it for one
 """Where ``scripts/build_native.py`` puts it."""
@@ -67,6 +68,40 @@ def room(size: int) -> pa.Buffer:
     return pa.allocate_buffer(max(size, 1))
 
 
+def bits(buffer: pa.Buffer, rows: int) -> pa.Array:
+    """A kernel's bits as a boolean column."""
+    return pa.Array.from_buffers(pa.bool_(), rows, [None, buffer])
+
+
 def validity_bytes(rows: int) -> int:
     """How many bytes a bit for each row takes."""
     return (rows + 7) // 8
+
+
+_PYTHON = ctypes.pythonapi
+_PYTHON.PyBytes_FromStringAndSize.argtypes = (ctypes.c_void_p, ctypes.c_ssize_t)
+_PYTHON.PyBytes_FromStringAndSize.restype = ctypes.c_void_p  # not an object until it is filled
+_PYTHON.PyBytes_AsString.argtypes = (ctypes.c_void_p,)
+_PYTHON.PyBytes_AsString.restype = ctypes.c_void_p
+_PYTHON._PyBytes_Resize.argtypes = (ctypes.c_void_p, ctypes.c_ssize_t)  # noqa: SLF001  # documented
+_PYTHON.Py_DecRef.argtypes = (ctypes.c_void_p,)
+_PYTHON.Py_DecRef.restype = None
+
+
+def filled_bytes(most: int, fill: Callable[[int], int]) -> bytes | None:
+    """Bytes that a kernel writes where they stay: a copy of a batch's text costs as much as half of writing it.
+
+    Args:
+        most: how many there may be.
+        fill: gets the address to write to; gives how many bytes there are, or less than none for None.
+    """
+    made = ctypes.c_void_p(_PYTHON.PyBytes_FromStringAndSize(None, max(most, 2)))  # shorter ones may be shared
+    try:
+        size = fill(_PYTHON.PyBytes_AsString(made))
+        if size < 0:
+            return None
+        _PYTHON._PyBytes_Resize(ctypes.byref(made), size)  # noqa: SLF001
+        found: bytes = ctypes.cast(made, ctypes.py_object).value
+        return found
+    finally:
+        _PYTHON.Py_DecRef(made)

@@ -22,6 +22,10 @@ static inline bool is_valid(const uint8_t *valid, int64_t place) {
     return valid == NULL || (valid[place >> 3] >> (place & 7) & 1);
 }
 
+static inline void set_bit(uint8_t *bits, int64_t place) {
+    bits[place >> 3] |= (uint8_t)(1 << (place & 7));
+}
+
 static inline uint64_t load8(const uint8_t *p) {
     uint64_t word;
     memcpy(&word, p, 8);

@@ -9,7 +9,18 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engine.core.columns import Converted, Fault, column_bytes, common_cells, decode_column, spread, true_rows
+from engine.core import native
+from engine.core.columns import (
+    Converted,
+    Fault,
+    column_bytes,
+    common_cells,
+    convert_nulls,
+    decode_column,
+    spread,
+    true_rows,
+)
+from engine.core.native.textcells import decode_base64
 from engine.core.stepping import reference
 from engine.core.stepping.cells import of_distinct, of_present, with_faults
 
@@ -50,6 +61,11 @@ def _each(column: pa.Array, whole: Callable[[pa.Array], Converted]) -> Converted
 
 def base64_column(column: pa.Array, *, urlsafe: bool) -> Converted:
     """:func:`reference.base64` for a column."""
+    if native.library is not None:
+        text = decode_column(column)
+        values = decode_base64(text.values, urlsafe=urlsafe)
+        convert = partial(reference.base64, urlsafe=urlsafe)
+        return with_faults(convert_nulls(text.values, values, convert), text.faults)
     return _each(column, partial(_base64, urlsafe=urlsafe))
 
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tests.core.encoders.typed import FIELDS, columns_of, encode_all, format_of, pieces_of, values_of
 from tests.examples import examples
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 
 @pytest.mark.parametrize("format_", ["jsonl", "csv"])
 @settings(max_examples=examples(200))

@@ -6,6 +6,7 @@ import csv
 import io
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,8 @@ from tests.core.encoders.typed import (
 )
 from tests.examples import examples
 from tests.oracle import text_of
+
+pytestmark = pytest.mark.usefixtures("either_way")
 
 _CELLS = st.none() | st.text(st.one_of(st.sampled_from("\",\n\r '\t;|\\\0x"), st.characters(codec="utf-8")), max_size=6)
 

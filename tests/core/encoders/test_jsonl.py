@@ -27,6 +27,8 @@ from tests.core.encoders.typed import (
 from tests.examples import examples
 from tests.oracle import text_of
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 
 def expected_text(kind: FieldType, value: Any) -> str | None:
     """The contract's JSON text of a value; None where several texts would do (floats)."""

@@ -23,6 +23,8 @@ from tests.core.cells import JSON, OCTETS, TOGETHER_VALID_JSON
 from tests.core.stepping.columns import check, make
 from tests.examples import examples
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 _SPACES = st.text(" \t\r\n\v\f\x1c\x1f\x85\xa0\u2003\u3000\ufeff\u200b", max_size=3)
 # Each step as a mapping writes it, and cells that are right, nearly right and wrong for it.
 STEPS: list[tuple[Any, st.SearchStrategy[str]]] = [

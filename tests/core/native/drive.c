@@ -1,0 +1,198 @@
+/* Calls every kernel with made-up cells, each buffer allocated at exactly the size it may be read or written, so that
+ * sanitizers see a step beyond. Cells are right ones that were cut off, spoilt, put together, or left alone; columns are
+ * mostly of one cell, whose neighbours are then no cells at all. Prints how many columns were tried. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "rows.h"
+
+void json_forms(CELLS, uint8_t *, int64_t *);
+void json_compact(CELLS, const uint8_t *, int32_t *, uint8_t *);
+int64_t json_find(CELLS, int32_t, const int32_t *, const int32_t *, const uint8_t *, void *, uint8_t *);
+int64_t json_size(const void *, int64_t);
+int64_t json_texts(const void *, int64_t, const uint8_t *, int32_t *, uint8_t *, uint8_t *);
+int64_t iso_timestamps(CELLS, bool, int64_t *, uint8_t *, uint8_t *, int64_t *);
+int64_t iso_dates(CELLS, int64_t *, uint8_t *);
+int64_t base64_decode(CELLS, bool, uint8_t *, int32_t *, uint8_t *);
+int64_t uuids(CELLS, uint8_t *, int32_t *, uint8_t *);
+int64_t utf8_faults(CELLS, uint8_t *);
+int64_t rows_size(Column *, int32_t, int64_t, const Form *);
+int64_t rows_write(const Column *, int32_t, int64_t, const Form *, uint8_t *);
+bool short_floats(const uint8_t *, int64_t, const double *, int64_t, int64_t *, uint8_t *);
+
+enum { MOST_CELL = 200, MOST_ROWS = 12 };
+
+static const char *const right[] = {
+    "", "{\"a\":[1,-0.5e3,{\"b\":\"x\\u00e9\\n\"}],\"c\":null}", "[[[[1, 2.50 ,\"\\ud83d\\ude00\"]]]]", "\"a\\\"b\\/\"",
+    "{\"a\" : true,\"a\":false,\"\\u0061\":12345678901234567890}", "{\"long key of some size\":{\"a\":\"value\"}}",
+    "2026-11-22", "2024-02-29T23:59:59.123456789+01:30", "0001-01-01 00:00Z", "9999-12-31T23:59:59-2359", "1900-02-29T10:11",
+    "QUJDREVGRw==", "QUI=", "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo-_w==", "+/+/", "0123456789abcdef0123456789ABCDEF",
+    "01234567-89ab-cdef-0123-456789ABCDEF", "plain text of more than sixteen bytes", "a,\"b\"\r\n\\,\x01\x1f\x7f",
+    "caf\xc3\xa9 \xe2\x80\xa8 \xf0\x9f\x98\x80 \xef\xbb\xbf", "\xed\xa0\x80\xc0\x80\xf4\x90\x80\x80", "1e400", "-0",
+};
+
+static uint64_t state;
+
+static uint64_t next(void) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state;
+}
+
+static int below(int limit) {
+    return (int)(next() >> 33) % limit;
+}
+
+static int make_cell(uint8_t *out) {
+    static const char special[] = "\"\\{}[],:-+.eE0159TZ =/_\n\r\t ,u\x80\xbf\xc3\xe2\xed\xf0\xff";
+    const char *text = right[below(sizeof right / sizeof *right)];
+    int size = (int)strlen(text);
+    memcpy(out, text, (size_t)size);
+    if (below(4) == 0) {
+        const char *more = right[below(sizeof right / sizeof *right)];
+        memcpy(out + size, more, strlen(more));
+        size += (int)strlen(more);
+    }
+    for (int times = below(3); times > 0 && size > 0; times--)
+        out[below(size)] = below(2) ? (uint8_t)special[below(sizeof special)] : (uint8_t)next();
+    if (below(3) == 0 && size > 0) {
+        int start = below(2) ? 0 : below(size), left = size - start;
+        memmove(out, out + start, (size_t)left);
+        size = below(left + 1);
+    }
+    return size;
+}
+
+static void *room(int64_t size) {
+    void *made = malloc((size_t)size);
+    if (made == NULL && size > 0)
+        abort();
+    return made;
+}
+
+typedef struct {
+    uint8_t *valid, *data;
+    int64_t bit, rows, size;
+    int32_t *offsets;
+} Made;
+
+#define OF(m) (m).valid, (m).bit, (m).offsets, (m).data, (m).rows
+
+static Made make_column(void) {
+    uint8_t cells[MOST_ROWS * 2 * MOST_CELL];
+    Made m = {.rows = below(3) ? 1 : below(MOST_ROWS + 1), .bit = below(20)};
+    m.offsets = room(4 * (m.rows + 1));
+    m.offsets[0] = 0;
+    for (int64_t row = 0; row < m.rows; row++)
+        m.offsets[row + 1] = m.offsets[row] + make_cell(cells + m.offsets[row]);
+    m.size = m.offsets[m.rows];
+    m.data = m.size || below(2) ? room(m.size) : NULL;
+    if (m.size)
+        memcpy(m.data, cells, (size_t)m.size);
+    if (below(2)) {
+        int64_t bytes = (m.bit + m.rows + 7) / 8;
+        m.valid = room(bytes);
+        for (int64_t at = 0; at < bytes; at++)
+            m.valid[at] = (uint8_t)(next() | next());
+    }
+    return m;
+}
+
+static void try_json(Made m) {
+    int64_t counts[3];
+    uint8_t *forms = room(m.rows), *texts = room(m.size), *unsure = room(m.rows);
+    int32_t *ends = room(4 * (m.rows + 1));
+    json_forms(OF(m), forms, counts);
+    json_compact(OF(m), forms, ends, texts);
+    /* $.a[2].b, $.c, $ and $[0] */
+    static const int32_t first[] = {0, 3, 4, 4, 5}, steps[] = {-1, 0, 1, 2, 0, 0, -1, 1, 1, -1, 2, 1, 0, 0, 0};
+    int32_t *spans = room(8 * 4 * m.rows);
+    json_find(OF(m), 4, first, steps, (const uint8_t *)"abc", spans, unsure);
+    for (int path = 0; path < 4; path++) {
+        const void *found = spans + 2 * m.rows * path;
+        uint8_t *text = room(json_size(found, m.rows)), *valid = room((m.rows + 7) / 8);
+        json_texts(found, m.rows, m.data, ends, valid, text);
+        free(text);
+        free(valid);
+    }
+    free(forms);
+    free(texts);
+    free(unsure);
+    free(ends);
+    free(spans);
+}
+
+static void try_texts(Made m) {
+    uint8_t *good = room((m.rows + 7) / 8), *naive = room((m.rows + 7) / 8);
+    int32_t *ends = room(4 * (m.rows + 1));
+    int64_t *values = room(8 * m.rows), marked;
+    iso_timestamps(OF(m), below(2), values, good, naive, &marked);
+    iso_dates(OF(m), values, good);
+    utf8_faults(OF(m), good);
+    uint8_t *bytes = room(m.size / 4 * 3), *texts = room(36 * m.rows);
+    base64_decode(OF(m), below(2), good, ends, bytes);
+    uuids(OF(m), good, ends, texts);
+    free(good);
+    free(naive);
+    free(ends);
+    free(values);
+    free(bytes);
+    free(texts);
+}
+
+static void try_rows(Made m) {
+    int64_t *numbers = room(8 * m.rows), *digits = room(8 * m.rows);
+    int32_t *days = room(4 * m.rows);
+    uint8_t *wide = room(16 * m.rows), *bits = room((m.rows + m.bit + 7) / 8), *places = room(m.rows);
+    double *floats = room(8 * m.rows);
+    bool in_range = below(4) > 0;
+    for (int64_t row = 0; row < m.rows; row++) {
+        numbers[row] = (int64_t)next() >> below(64);
+        days[row] = in_range ? below(3652059) - 719162 : (int32_t)next();
+        floats[row] = (double)(numbers[row] % 1000000000) / (below(2) ? 1000 : 1e7);
+    }
+    for (int64_t at = 0; at < 16 * m.rows; at++)
+        wide[at] = (uint8_t)next();
+    for (int64_t at = 0; at < (m.rows + m.bit + 7) / 8; at++)
+        bits[at] = (uint8_t)next();
+    bool short_ones = short_floats(m.valid, m.bit, floats, m.rows, digits, places);
+    Column columns[SHORT_FLOAT + 1];
+    const void *values[] = {m.offsets, m.offsets, m.offsets, m.offsets, numbers, bits, days, numbers, wide, digits};
+    for (int kind = 0; kind <= SHORT_FLOAT; kind++)
+        columns[kind] = (Column){kind, below(2), m.valid, m.bit, values[kind], kind > BINARY ? places : m.data,
+                                 kind == BOOL ? m.bit : below(39), (const uint8_t *)",\"key\":", below(8)};
+    if (below(2))
+        columns[TIMESTAMP] = columns[INT64];
+    if (!short_ones)
+        columns[SHORT_FLOAT] = columns[DECIMAL];
+    Form form = {(const uint8_t *)"null", below(5), (const uint8_t *)"}\n", 1 + below(2), below(2)};
+    int64_t size = rows_size(columns, SHORT_FLOAT + 1, m.rows, &form);
+    uint8_t *text = room(size);
+    if (rows_write(columns, SHORT_FLOAT + 1, m.rows, &form, text) > size - ROOM_TO_SPARE)
+        abort();
+    free(text);
+    free(numbers);
+    free(digits);
+    free(days);
+    free(wide);
+    free(bits);
+    free(places);
+    free(floats);
+}
+
+int main(int count, char **arguments) {
+    long columns = count > 1 ? atol(arguments[1]) : 1000;
+    state = count > 2 ? strtoull(arguments[2], NULL, 10) | 1 : 88172645463325252u;
+    for (long tried = 0; tried < columns; tried++) {
+        Made m = make_column();
+        try_json(m);
+        try_texts(m);
+        try_rows(m);
+        free(m.valid);
+        free(m.data);
+        free(m.offsets);
+    }
+    printf("%ld\n", columns);
+    return 0;
+}
