@@ -56,7 +56,10 @@ def _findings(settings: Settings) -> Iterator[tuple[str, str]]:
     yield "", f"at most {size(bound.parquet)} if every pipeline wrote Parquet"
     row = size(settings.limits.row_bytes)
     yield "", f"at most {size(bound.longest)} if, besides, every pipeline held a row of {row} at once"
-    yield "kernels", "in C" if library is not None else "not built: mapping is several times slower (see docs/design.md)"
+    yield (
+        "kernels",
+        "in C" if library is not None else "not built: mapping is several times slower (see docs/design.md)",
+    )
     yield "JSON", "msgspec" if "msgspec" in BACKENDS else "pydantic-core (msgspec is not installed)"
     transforms = load_transforms()
     yield "transforms", ", ".join(f"{name} ({what})" for name, what in transforms.items()) or "none registered"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -11,13 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.core import native
-from engine.core.native import textcells
+from engine.core.native import numbers, textcells
 from engine.core.reference import CellFault
 
 __all__ = [
     "Converted",
     "Fault",
     "cast_all",
+    "cells_at",
     "column_bytes",
     "common_cells",
     "convert_nulls",
@@ -29,6 +30,7 @@ __all__ = [
     "spread",
     "too_long",
     "true_rows",
+    "valid_at",
     "widths",
 ]
 
@@ -77,6 +79,21 @@ def raw_cells(column: pa.Array) -> list[bytes]:
     first = offsets[0]
     data = column_bytes(column)
     return [data[start - first : end - first] for start, end in pairwise(offsets)]
+
+
+def cells_at(column: pa.Array, rows: Iterable[int]) -> list[bytes]:
+    """Some cells of a text column, none of them null: for a few of many."""
+    offsets, data = _offsets(column), column.buffers()[2]
+    view = memoryview(data if data is not None else b"")
+    return [bytes(view[offsets[row] : offsets[row + 1]]) for row in rows]
+
+
+def valid_at(column: pa.Array, rows: Iterable[int]) -> list[int]:
+    """Those of some rows that are not null: for a few of many."""
+    if not column.null_count:
+        return list(rows)
+    bits, first = memoryview(column.buffers()[0]), column.offset
+    return [row for row in rows if bits[first + row >> 3] >> (first + row & 7) & 1]
 
 
 def widths(column: pa.Array) -> tuple[int, int]:
@@ -145,10 +162,32 @@ def convert_rest[T](column: pa.Array, common: pa.Array, values: pa.Array, refere
     rows = true_rows(rest)
     if not rows:
         return Converted(values)
+    repaired, faults = _judge(rows, raw_cells(column.filter(rest)), reference)
+    return Converted(pc.replace_with_mask(values, rest, pa.array(repaired, values.type)), faults)
+
+
+def convert_nulls[T](column: pa.Array, values: pa.Array, reference: Callable[[str], T]) -> Converted:
+    """Completes a column of which those cells are converted that are not null in ``values``."""
+    if values.null_count == column.null_count:
+        return Converted(values)
+    if native.library is None:
+        common = pc.if_else(pc.is_valid(column), pc.is_valid(values), None)
+        return convert_rest(column, common, values, reference)
+    rows = numbers.rows_lost(column, values)
+    repaired, faults = _judge(rows, cells_at(column, rows), reference)
+    if len(faults) == len(rows):  # as mostly: what is no common cell is a bad one, and null already
+        return Converted(values, faults)
+    return Converted(pc.replace_with_mask(values, mask_of(rows, len(column)), pa.array(repaired, values.type)), faults)
+
+
+def _judge[T](
+    rows: Sequence[int], cells: Sequence[bytes], reference: Callable[[str], T]
+) -> tuple[list[T | None], list[Fault]]:
+    """What the reference says of cells in these rows: their values, None for bad ones, and the faults."""
     repaired: list[T | None] = []
     faults: list[Fault] = []
     known: dict[bytes, T | CellFault] = {}  # what is uncommon mostly is so again and again: n/a, unknown, -
-    for row, cell in zip(rows, raw_cells(column.filter(rest)), strict=True):
+    for row, cell in zip(rows, cells, strict=True):
         found = known.get(cell)
         if found is None:
             found = known[cell] = _outcome(cell, reference)
@@ -157,15 +196,7 @@ def convert_rest[T](column: pa.Array, common: pa.Array, values: pa.Array, refere
             repaired.append(None)
         else:
             repaired.append(found)
-    return Converted(pc.replace_with_mask(values, rest, pa.array(repaired, values.type)), faults)
-
-
-def convert_nulls[T](column: pa.Array, values: pa.Array, reference: Callable[[str], T]) -> Converted:
-    """Completes a column of which those cells are converted that are not null in ``values``."""
-    if values.null_count == column.null_count:
-        return Converted(values)
-    common = pc.if_else(pc.is_valid(column), pc.is_valid(values), None)
-    return convert_rest(column, common, values, reference)
+    return repaired, faults
 
 
 def _outcome[T](cell: bytes, reference: Callable[[str], T]) -> T | CellFault:

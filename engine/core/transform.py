@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engine.core.columns import mask_of, raw_cells, true_rows
+from engine.core.columns import cells_at, mask_of, valid_at
 from engine.core.field import FieldPlan, Memo
 from engine.core.plan import Plan
 from engine.core.reader import CHUNK_BYTES, CsvReader, Placed
@@ -218,10 +218,12 @@ def _values(sources: dict[str, pa.Array], bad: list[_BadCell]) -> list[str | Non
             shown.setdefault(cell.field.labels[0], []).append(place)
     values: list[str | None] = [None] * len(bad)
     for label, places in shown.items():
-        cells = sources[label].take(pa.array([bad[place].row for place in places], pa.int64()))
-        present = true_rows(pc.is_valid(cells))
-        for at, text in zip(present, raw_cells(cells.drop_null()), strict=True):
-            values[places[at]] = text.decode()
+        column = sources[label]
+        rows = valid_at(column, sorted({bad[place].row for place in places}))
+        cells = dict(zip(rows, cells_at(column, rows), strict=True))
+        for place in places:
+            found = cells.get(bad[place].row)
+            values[place] = found.decode() if found is not None else None
     return values
 
 

@@ -30,13 +30,16 @@ def is_utf8(data: bytes | memoryview) -> bool:
 def with_filler(data: bytes, filler: bytes) -> tuple[array[int], bytes]:
     """Where ``data`` is not UTF-8, and ``data`` with ``filler`` for each byte there."""
     bad = array("q")
-    text = bytearray(data)
-    if native.library is not None:
-        for first, last in find_errors(text):
-            bad.append(first)
-            text[first:last] = filler * (last - first)
-        return bad, bytes(text)
     view = memoryview(data)
+    if native.library is not None:
+        pieces: list[memoryview | bytes] = []  # a copy of all, but one only
+        good = 0
+        for first, last in find_errors(data):
+            bad.append(first)
+            pieces += [view[good:first], filler * (last - first)]
+            good = last
+        return bad, b"".join([*pieces, view[good:]])
+    text = bytearray(data)
     start = 0
     while start < len(data):
         end = data.find(b"\n", start + _BLOCK) + 1 or len(data)  # no character goes across a line end

@@ -8,8 +8,17 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engine.core import reference
-from engine.core.columns import Converted, cast_all, column_bytes, common_cells, convert_rest, widths
+from engine.core import native, reference
+from engine.core.columns import (
+    Converted,
+    cast_all,
+    column_bytes,
+    common_cells,
+    convert_nulls,
+    convert_rest,
+    widths,
+)
+from engine.core.native.numbers import read_floats, read_ints
 
 __all__ = ["DecimalKernel", "read_int", "to_float", "to_int"]
 
@@ -58,6 +67,8 @@ def _matching_ints(column: pa.Array) -> pa.Array:
 
 
 def to_int(column: pa.Array) -> Converted:
+    if native.library is not None:
+        return convert_nulls(column, read_ints(column), reference.to_int)
     common, values = _common_ints(column)
     return Converted(values) if common is None else convert_rest(column, common, values, reference.to_int)
 
@@ -79,6 +90,8 @@ def _cast_float(column: pa.Array) -> pa.Array:
 
 
 def to_float(column: pa.Array) -> Converted:
+    if native.library is not None:
+        return convert_nulls(column, read_floats(column), reference.to_float)
     longest = widths(column)[1]
     # The cast would also take nan and inf.
     if longest <= reference.NUMBER_CHARS and not column_bytes(column).translate(None, b"0123456789.-+eE"):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 
+import pyarrow as pa
+
 from engine.core.native import library
 
 __all__ = ["find_errors"]
@@ -17,14 +19,14 @@ if library is not None:
     library.utf8_errors.restype = _NUMBER
 
 
-def find_errors(data: bytearray) -> Iterator[tuple[int, int]]:
+def find_errors(data: bytes) -> Iterator[tuple[int, int]]:
     """Where bytes that are not UTF-8 begin and end, as Python's codec has it, in order."""
     assert library is not None
     places, seen = (_NUMBER * (2 * _MOST))(), _NUMBER()
     start, size = 0, len(data)
-    view = (ctypes.c_char * size).from_buffer(data)
+    begin = pa.py_buffer(data).address  # of what the caller holds
     while start < size:
-        here = ctypes.addressof(view) + start
+        here = begin + start
         count = library.utf8_errors(here, size - start, ctypes.addressof(places), _MOST, ctypes.addressof(seen))
         found = places[: 2 * count]
         for first, last in zip(found[::2], found[1::2], strict=True):
