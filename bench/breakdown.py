@@ -17,7 +17,7 @@ from engine.core.field import FieldPlan, Memo
 from engine.core.reader import CsvReader
 from engine.core.transform import Transform
 
-__all__ = ["where_time_goes"]
+__all__ = ["feed_all", "where_time_goes"]
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ def where_time_goes(workload: str, data: bytes, rows: int, format_: Format) -> d
     fields = [_Timed(field) for field in compiled.fields]
     encoder = _Timed(compiled.output)
     start = time.thread_time()
-    _feed_all(Transform(replace(compiled, fields=tuple(fields), output=encoder), file=workload), data)  # type: ignore[arg-type]
+    feed_all(Transform(replace(compiled, fields=tuple(fields), output=encoder), file=workload), data)  # type: ignore[arg-type]
     total = time.thread_time() - start
     parts = {f"field {field.name}": field.seconds for field in fields} | {f"encode {format_}": encoder.seconds}
     parts = {"parse": _parse_seconds(workload, data)} | parts
@@ -73,7 +73,8 @@ def where_time_goes(workload: str, data: bytes, rows: int, format_: Format) -> d
     return {name: seconds / rows * 1e9 for name, seconds in parts.items()}
 
 
-def _feed_all(transform: Transform, data: bytes) -> None:
+def feed_all(transform: Transform, data: bytes) -> None:
+    """Gives a transform a whole file, and drops what it becomes."""
     for first in range(0, len(data), PIECE):
         for _ in transform.feed(data[first : first + PIECE]):
             pass
