@@ -167,9 +167,11 @@ static void try_rows(Made m) {
     if (!short_ones)
         columns[SHORT_FLOAT] = columns[DECIMAL];
     Form form = {(const uint8_t *)"null", below(5), (const uint8_t *)"}\n", 1 + below(2), below(2)};
-    int64_t size = rows_size(columns, SHORT_FLOAT + 1, m.rows, &form);
+    /* Mostly one column, so that no other's room makes up for what it lacks. */
+    int count = below(4) ? 1 : SHORT_FLOAT + 1, start = count == 1 ? below(SHORT_FLOAT + 1) : 0;
+    int64_t size = rows_size(columns + start, count, m.rows, &form);
     uint8_t *text = room(size);
-    if (rows_write(columns, SHORT_FLOAT + 1, m.rows, &form, text) > size - ROOM_TO_SPARE)
+    if (rows_write(columns + start, count, m.rows, &form, text) > size - ROOM_TO_SPARE)
         abort();
     free(text);
     free(numbers);
