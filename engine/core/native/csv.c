@@ -96,7 +96,7 @@ EXPORT int csv_cells(const uint8_t *text, int64_t size, uint8_t quote, uint8_t d
             if (rows == room)
                 return -1;
             Cell *found = cells + columns[cell] * room + rows;
-            bool quoted = quote && end > start && text[start] == quote;
+            bool quoted = quote && end - start >= 2 && text[start] == quote && text[end - 1] == quote;
             found->start = start + quoted;
             found->size = end - start - 2 * quoted;
         }

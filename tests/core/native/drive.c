@@ -20,6 +20,19 @@ int64_t rows_size(Column *, int32_t, int64_t, const Form *);
 int64_t rows_write(const Column *, int32_t, int64_t, const Form *, uint8_t *);
 bool short_floats(const uint8_t *, int64_t, const double *, int64_t, int64_t *, uint8_t *);
 
+int csv_prove(const uint8_t *, int64_t, int64_t, uint8_t, uint8_t, int64_t *);
+int64_t csv_index(const uint8_t *, int64_t, uint8_t, uint8_t, uint32_t *, int64_t);
+int csv_cells(const uint8_t *, int64_t, uint8_t, uint8_t, const uint32_t *, int64_t, int32_t, const int32_t *, void *,
+              int64_t, int64_t *, int64_t *);
+int64_t csv_size(const void *, int64_t);
+int64_t csv_column(const uint8_t *, int64_t, uint8_t, const void *, int64_t, const int32_t *, int32_t, const uint8_t *,
+                   int32_t *, uint8_t *, uint8_t *);
+int64_t csv_rows(const uint8_t *, int64_t, uint8_t, int32_t *, int32_t *, int32_t *, int64_t);
+int64_t utf8_errors(const uint8_t *, int64_t, int64_t *, int64_t, int64_t *);
+int64_t read_ints(CELLS, int64_t *, uint8_t *);
+int64_t read_floats(CELLS, double *, uint8_t *);
+int64_t rows_lost(const uint8_t *, int64_t, const uint8_t *, int64_t, int64_t, int64_t *);
+
 enum { MOST_CELL = 200, MOST_ROWS = 12 };
 
 static const char *const right[] = {
@@ -183,6 +196,63 @@ static void try_rows(Made m) {
     free(floats);
 }
 
+static void try_numbers(Made m) {
+    int64_t *values = room(8 * m.rows);
+    uint8_t *good = room((m.rows + 7) / 8);
+    read_floats(OF(m), (double *)values, good);
+    int64_t refused = read_ints(OF(m), values, good), *lost = room(8 * refused);
+    if (rows_lost(m.valid, m.bit, good, 0, m.rows, lost) > refused)
+        abort();
+    free(lost);
+    free(good);
+    free(values);
+}
+
+/* A text of any bytes, its quotes in their places or not, as columns of two cells a row. */
+static void try_csv(void) {
+    static const char *const pieces[] = {",", "\n", "\r\n", "\"", "\"\"", "\"a\",", "\"b\"\"c\"\n", "a,b\n", "\n\n", "\xff"};
+    uint8_t made[40 * 2 * MOST_CELL];
+    int64_t size = 0;
+    for (int times = below(40); times > 0; times--) {
+        const char *piece = pieces[below(sizeof pieces / sizeof *pieces)];
+        size += below(4) ? (memcpy(made + size, piece, strlen(piece)), (int64_t)strlen(piece)) : make_cell(made + size);
+    }
+    uint8_t *text = room(size + 1);
+    memcpy(text, made, (size_t)size);
+    text[size++] = '\n';
+    int64_t found[2], seen, pairs = 1 + below(4), *places = room(16 * pairs);
+    csv_prove(text, below(2) ? size : below((int)size + 1), size, '"', ',', found);
+    for (int64_t at = 0; at < size; at += seen)
+        utf8_errors(text + at, size - at, places, pairs, &seen);
+    uint8_t quote = below(3) ? '"' : 0;
+    int64_t most = below(2) ? size : below(8), rows = below(2) ? size : below(8);
+    uint32_t *marks = room(4 * most);
+    int32_t *ends = room(4 * (size + 1)), *starts = room(4 * (size + 1)), *lines = room(4 * (size + 1));
+    csv_rows(text, size, quote, starts, ends, lines, rows);
+    int64_t count = csv_index(text, size, quote, ',', marks, most);
+    int64_t *cells = room(8 * 2 * rows), *others = room(16 * rows);
+    static const int32_t columns[] = {1, 0}, nulls[] = {0, 0, 1};
+    if (count >= 0 && csv_cells(text, size, quote, ',', marks, count, 2, columns, cells, rows, others, found) == 0)
+        for (int column = 0; column < 2; column++) {
+            int64_t height = found[0], room_for = csv_size(cells + column * rows, height) + 16;
+            uint8_t *valid = room((height + 7) / 8), *data = room(room_for);
+            csv_column(text, size, quote, cells + column * rows, height, nulls, below(3), (const uint8_t *)"a", ends,
+                       valid, data);
+            if (ends[height] > room_for - 16)
+                abort();
+            free(valid);
+            free(data);
+        }
+    free(places);
+    free(marks);
+    free(ends);
+    free(starts);
+    free(lines);
+    free(cells);
+    free(others);
+    free(text);
+}
+
 int main(int count, char **arguments) {
     long columns = count > 1 ? atol(arguments[1]) : 1000;
     state = count > 2 ? strtoull(arguments[2], NULL, 10) | 1 : 88172645463325252u;
@@ -191,6 +261,8 @@ int main(int count, char **arguments) {
         try_json(m);
         try_texts(m);
         try_rows(m);
+        try_numbers(m);
+        try_csv();
         free(m.valid);
         free(m.data);
         free(m.offsets);
