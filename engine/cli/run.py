@@ -31,7 +31,7 @@ def run(mapping: Path, /, *sources: str, flags: BatchFlags) -> int:
     settings, _ = configure(flags)
     if not sources:
         raise UsageError("SOURCE is missing: name at least one file, folder, glob or s3:// URL")
-    order = place_order(mapping, flags, settings)
+    order = place_order(mapping, sources, flags, settings)
     return run_order(order, settings, partial(_find, sources, order, settings.source))
 
 
