@@ -51,5 +51,5 @@ image: ## the container image
 
 .PHONY: clean
 clean: ## everything made in this checkout; built interpreters stay in ~/.cache/engine
-	rm -rf .venv .venv-* .cache build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* .cache bench/peers/node/node_modules build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
