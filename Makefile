@@ -43,6 +43,7 @@ soak: setup ## storms of messages, kills, freezes and faults for 15 minutes; ARG
 
 .PHONY: bench
 bench: setup ## the benchmarks against others, through a queue, at start-up; ARGS=scaling and more: bench/README.md
+	@scripts/setup node || true # the contender on Node.js is left out where it cannot be had
 	@.venv/bin/python -m bench $(ARGS)
 
 .PHONY: image

@@ -109,7 +109,11 @@ def _module(tool: Tool, job: Job, workers: int) -> list[str]:
 
 
 def _node(tool: Tool, job: Job, workers: int) -> list[str]:
-    return ["node", *tool.arguments, "--pipelines", str(job.pipelines), *_peer_arguments(job, workers)]
+    """It writes JSON Lines only, and takes no ``--format``."""
+    return [
+        "node", *tool.arguments, "--workload", job.workload, "--threads", str(workers),
+        "--pipelines", str(job.pipelines), "--output", str(job.output), *map(str, job.files),
+    ]  # fmt: skip
 
 
 def _peer_arguments(job: Job, workers: int) -> list[str]:
@@ -165,7 +169,9 @@ def absent(tool: Tool) -> str | None:
     if tool.command is _node:
         if shutil.which("node") is None:
             return "there is no node on PATH"
-        return None if (ROOT / _NODE).parent.joinpath("node_modules").is_dir() else "its packages are not installed"
+        return (
+            None if (ROOT / _NODE).parent.joinpath("node_modules").is_dir() else "scripts/setup node has not been run"
+        )
     if not (ROOT / tool.python / "bin" / "python").exists():
         return f"there is no {tool.python}: scripts/setup makes it where it can be had"
     package = {"duckdb": "duckdb", "duckdb-inside": "duckdb", "polars": "polars"}.get(tool.key)
