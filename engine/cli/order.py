@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.cli.common import starting
 from engine.errors import DestinationExists, MappingError, Problem, UsageError
 
 if TYPE_CHECKING:
@@ -107,13 +108,14 @@ def destination_of(
 
 
 async def _run(order: Order, settings: Settings, find: Callable[[Stores], Awaitable[Files]]) -> int:
-    from rich.console import Console
+    with starting():
+        from rich.console import Console
 
-    from engine.batch import Batch, Effort, run_batch
-    from engine.cli.summary import print_summary
-    from engine.cli.wiring import open_runtime
-    from engine.progress import Progress, live
-    from engine.telemetry import log_context
+        from engine.batch import Batch, Effort, run_batch
+        from engine.cli.summary import print_summary
+        from engine.cli.wiring import open_runtime
+        from engine.progress import Progress, live
+        from engine.telemetry import log_context
 
     progress = Progress()
     async with open_runtime(settings, local=order.local) as runtime, live(progress, Console(stderr=True)):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from engine.adapters.mappings import mapping_store
 from engine.adapters.settings import StoreSettings
 from engine.adapters.stores import StoresFactory
+from engine.cli.common import starting
 from engine.config import Settings
 from engine.core.reader import CHUNK_BYTES
 from engine.memory import MemoryBound, memory_bound
@@ -48,7 +49,8 @@ async def open_runtime(settings: Settings, *, local: bool = False) -> AsyncItera
     Raises:
         EngineError: a worker could not be started.
     """
-    choice = executor_choice(settings, local=local)
+    with starting():
+        choice = executor_choice(settings, local=local)
     factory = StoresFactory(store_settings(settings))
     async with open_pool(choice.executor, worker_count(settings), settings.pool.pipelines, factory) as pool:
         stores = factory()
