@@ -42,7 +42,8 @@ soak: setup ## storms of messages, kills, freezes and faults for 15 minutes; ARG
 	@.venv/bin/python -m tests.soak $(ARGS)
 
 .PHONY: bench
-bench: setup ## the benchmarks; ARGS=mapping, against DuckDB; ARGS=reading, CSV alone; ARGS=flat, memory
+bench: setup ## the benchmarks against others, through a queue, at start-up; ARGS=scaling and more: bench/README.md
+	@scripts/setup node || true # the contender on Node.js is left out where it cannot be had
 	@.venv/bin/python -m bench $(ARGS)
 
 .PHONY: image

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import closing
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.core.encoders.formats import Format
@@ -15,21 +17,38 @@ from engine.core.encoders.jsonl import JsonLinesRows
 from engine.core.encoders.parquet import parquet_schema
 from engine.core.mapping import Mapping
 
-__all__ = ["check_rejects", "check_rows"]
+__all__ = ["check_rejects", "check_rows", "difference"]
 
 
-def check_rows(who: str, output: Path, format_: Format, expected: Path, mapping: Mapping) -> None:
+def difference(
+    output: Path, format_: Format, expected: Path, mapping: Mapping, as_text: Collection[str] = ()
+) -> str | None:
     """Compares rows, values and order with the reference's JSON Lines.
 
-    Raises:
-        SystemExit: they differ; names the first row that does.
+    Args:
+        as_text: fields of JSON that the contender can only write as a string of JSON text.
+
+    Returns:
+        The first row that differs, in words; None where none does.
     """
     made = _lines(output) if format_ == "jsonl" else _parquet_lines(output, mapping)
     with closing(made), closing(_lines(expected)) as reference:
         for row, (found, wanted) in enumerate(zip_longest(made, reference), 1):
-            if found != wanted and (not found or not wanted or json.loads(found) != json.loads(wanted)):
+            if found != wanted and (not found or not wanted or _row(found, as_text) != json.loads(wanted)):
                 shown = [line and line.decode(errors="replace") for line in (found, wanted)]
-                raise SystemExit(f"{who}: row {row} written is\n{shown[0]}, and by the reference\n{shown[1]}")
+                return f"row {row} written is\n{shown[0]}, and by the reference\n{shown[1]}"
+    return None
+
+
+def check_rows(who: str, output: Path, format_: Format, expected: Path, mapping: Mapping) -> None:
+    """:func:`difference` for who must not differ.
+
+    Raises:
+        SystemExit: they differ; names the first row that does.
+    """
+    found = difference(output, format_, expected, mapping)
+    if found is not None:
+        raise SystemExit(f"{who}: {found}")
 
 
 def check_rejects(who: str, found: Path, expected: Path) -> None:
@@ -43,6 +62,14 @@ def check_rejects(who: str, found: Path, expected: Path) -> None:
             errors = record and [[error["field"], error["code"]] for error in record["errors"]]
             if record is None or wanted is None or (record["row"], errors) != (wanted["row"], wanted["errors"]):
                 raise SystemExit(f"{who}: the reject\n{record}, and by the reference\n{wanted}")
+
+
+def _row(line: bytes, as_text: Collection[str]) -> Any:
+    row = json.loads(line)
+    for name in as_text:
+        if isinstance(row.get(name), str):
+            row[name] = json.loads(row[name])
+    return row
 
 
 def _lines(path: Path) -> Generator[bytes]:
@@ -59,4 +86,9 @@ def _parquet_lines(path: Path, mapping: Mapping) -> Generator[bytes]:
     encoder, schema = JsonLinesRows(fields), parquet_schema(fields)
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=4096, use_threads=False):
-            yield from encoder.encode(batch.cast(schema).columns).splitlines(keepends=True)
+            columns = [_one_chunk(column) for column in pa.Table.from_batches([batch]).cast(schema).columns]
+            yield from encoder.encode(columns).splitlines(keepends=True)
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks()

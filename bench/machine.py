@@ -17,6 +17,8 @@ def describe() -> dict[str, Any]:
     return {
         "cpu": _cpu(),
         "cpus": os.process_cpu_count(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
+        "system": f"{platform.system()} {platform.machine()}",
         "load": os.getloadavg()[0],
         "python": platform.python_version(),
         "gil": sys._is_gil_enabled(),  # noqa: SLF001 - the documented way to ask

@@ -19,7 +19,7 @@ from engine.core.limits import Limits
 from engine.core.mapping import Mapping, validate_mapping
 from engine.core.plan import Plan
 
-__all__ = ["SHARES", "WORKLOADS", "make_files", "mapping_of", "plan_of"]
+__all__ = ["COLUMNS_OF", "FAULTS_OF", "SHARES", "WORKLOADS", "make_files", "mapping_of", "plan_of"]
 
 WORKLOADS = ("mixed", "plain", "hard")
 SHARES = (0.0, 0.01, 0.2)
@@ -43,7 +43,7 @@ def make_files(workload: str, rows: int) -> dict[float, tuple[bytes, int]]:
         built = {share: build(Activity(rows=rows, corrupt=share)) for share in SHARES}
         return {share: (data, len(corrupted)) for share, (data, corrupted) in built.items()}
     random = Random(f"{workload} cells")
-    columns = {label: [as_cell(maker(random)) for _ in range(rows)] for label, maker in _COLUMNS[workload].items()}
+    columns = {label: [as_cell(maker(random)) for _ in range(rows)] for label, maker in COLUMNS_OF[workload].items()}
     return {share: _spoilt(workload, columns, share) for share in SHARES}
 
 
@@ -53,7 +53,7 @@ def _spoilt(workload: str, columns: dict[str, list[bytes]], share: float) -> tup
     columns = {label: list(cells) for label, cells in columns.items()}
     bad = [row for row in range(len(next(iter(columns.values())))) if random.random() < share]
     for row in bad:
-        label, text = pick(random, _FAULTS[workload])
+        label, text = pick(random, FAULTS_OF[workload])
         columns[label][row] = as_cell(text)
     header = ",".join(columns).encode()
     return b"\n".join([header, *map(b",".join, zip(*columns.values(), strict=True)), b""]), len(bad)
@@ -61,7 +61,7 @@ def _spoilt(workload: str, columns: dict[str, list[bytes]], share: float) -> tup
 
 _CITIES = ("Kraków", "London", "São Paulo", "大阪", "New York", "Berlin", "Lagos", "Paris, Texas", "Rome", "Perth")
 
-_COLUMNS: dict[str, dict[str, texts.Maker]] = {
+COLUMNS_OF: dict[str, dict[str, texts.Maker]] = {
     "plain": {
         "order_id": texts.number(9 * 10**8, 10**8),
         "customer_id": texts.number(50_000),
@@ -83,7 +83,7 @@ _COLUMNS: dict[str, dict[str, texts.Maker]] = {
     },
 }
 # What breaks a row: the column, and the text in it.
-_FAULTS: dict[str, tuple[tuple[str, str], ...]] = {
+FAULTS_OF: dict[str, tuple[tuple[str, str], ...]] = {
     "plain": (
         ("order_id", ""),
         ("order_id", "12x4"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.data import activity_mapping
-from bench.run import peak_kb
+from bench.peaks import peak_kb
 from tests.cli.command import ENGINE, environment
 from tests.moto import Aws
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import sys
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Parameter
 
 from engine.cli.failures import report
+from engine.cli.version import version
 
 __all__ = ["app", "dispatch"]
 
@@ -34,14 +34,10 @@ _USAGE = {
 }
 
 
-def _version() -> str:
-    return f"engine {importlib.metadata.version('engine')}"
-
-
 app = App(
     name="engine",
     help="Streams CSV files out of S3 through a mapping and back: a message's files all of them, or none.",
-    version=_version,
+    version=version,
     default_parameter=Parameter(negative=()),
     help_format="plaintext",
     exit_on_error=False,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.cli.common import starting
 from engine.errors import DestinationExists, MappingError, Problem, UsageError
 
 if TYPE_CHECKING:
@@ -24,13 +25,19 @@ __all__ = ["Files", "Order", "destination_of", "place_order", "run_order"]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A batch that has all but its files; ``root`` is its key prefix at the destination."""
+    """A batch that has all but its files.
+
+    Attributes:
+        root: its key prefix at the destination.
+        local: its files come from local folders and go to one.
+    """
 
     mapping: Mapping
     destination: LocalLocation | S3Location
     root: str
     batch_id: str
     overwrite: bool
+    local: bool
     report: Path | None
 
 
@@ -38,8 +45,8 @@ type Files = tuple[LocalLocation | S3Location, list[SourceFile]]
 """Where files are, and which."""
 
 
-def place_order(mapping: Path, flags: BatchFlags, settings: Settings) -> Order:
-    """Reads the mapping and checks the flags.
+def place_order(mapping: Path, sources: Iterable[str], flags: BatchFlags, settings: Settings) -> Order:
+    """Reads the mapping and checks the flags; the sources are not looked at yet.
 
     Raises:
         MappingError: the mapping cannot be read or is not valid.
@@ -52,7 +59,8 @@ def place_order(mapping: Path, flags: BatchFlags, settings: Settings) -> Order:
         raise UsageError([Problem("--report", f"there is no folder {report.absolute().parent}")])
     loaded = _load(mapping, flags.format)
     destination, root = destination_of(flags.output, batch_id, settings)
-    return Order(loaded, destination, root, batch_id or loaded.id, flags.overwrite, report)
+    local = not any("://" in text for text in (flags.output, *sources))
+    return Order(loaded, destination, root, batch_id or loaded.id, flags.overwrite, local, report)
 
 
 def run_order(order: Order, settings: Settings, find: Callable[[Stores], Awaitable[Files]]) -> int:
@@ -100,16 +108,17 @@ def destination_of(
 
 
 async def _run(order: Order, settings: Settings, find: Callable[[Stores], Awaitable[Files]]) -> int:
-    from rich.console import Console
+    with starting():
+        from rich.console import Console
 
-    from engine.batch import Batch, Effort, run_batch
-    from engine.cli.summary import print_summary
-    from engine.cli.wiring import open_runtime
-    from engine.progress import Progress, live
-    from engine.telemetry import log_context
+        from engine.batch import Batch, Effort, run_batch
+        from engine.cli.summary import print_summary
+        from engine.cli.wiring import open_runtime
+        from engine.progress import Progress, live
+        from engine.telemetry import log_context
 
     progress = Progress()
-    async with open_runtime(settings) as runtime, live(progress, Console(stderr=True)):
+    async with open_runtime(settings, local=order.local) as runtime, live(progress, Console(stderr=True)):
         location, files = await find(runtime.stores)
         batch = Batch(
             batch_id=order.batch_id,

@@ -42,7 +42,7 @@ def replay(
     if len(paths) < 2:
         raise UsageError("name the REJECTS first, then the corrected MAPPING")
     *rejects, mapping = paths
-    order = place_order(Path(mapping), flags, settings)
+    order = place_order(Path(mapping), rejects, flags, settings)
     return run_order(order, settings, partial(_find, rejects, header, order, settings))
 
 

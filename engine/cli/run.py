@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.cli.common import BatchFlags, configure
+from engine.cli.common import BatchFlags, configure, starting
 from engine.cli.order import place_order, run_order
 from engine.errors import UsageError
 
@@ -28,10 +28,11 @@ def run(mapping: Path, /, *sources: str, flags: BatchFlags) -> int:
     sources
         Files, folders, globs, or s3://bucket/key, prefix or glob; all local, or all in one bucket.
     """
-    settings, _ = configure(flags)
-    if not sources:
-        raise UsageError("SOURCE is missing: name at least one file, folder, glob or s3:// URL")
-    order = place_order(mapping, flags, settings)
+    with starting():
+        settings, _ = configure(flags)
+        if not sources:
+            raise UsageError("SOURCE is missing: name at least one file, folder, glob or s3:// URL")
+        order = place_order(mapping, sources, flags, settings)
     return run_order(order, settings, partial(_find, sources, order, settings.source))
 
 

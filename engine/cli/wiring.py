@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from engine.adapters.mappings import mapping_store
 from engine.adapters.settings import StoreSettings
 from engine.adapters.stores import StoresFactory
+from engine.cli.common import starting
 from engine.config import Settings
 from engine.core.reader import CHUNK_BYTES
 from engine.memory import MemoryBound, memory_bound
-from engine.pool.build import ExecutorChoice, GilReport, choose_executor, cpus, is_free_threaded
+from engine.pool.build import ExecutorChoice, GilReport, choose_executor, cpus, import_all, is_free_threaded
 from engine.pool.open import Pool, open_pool
 from engine.ports import MappingStore, Queue, Stores
 
@@ -39,13 +40,17 @@ class Runtime:
 
 
 @asynccontextmanager
-async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
+async def open_runtime(settings: Settings, *, local: bool = False) -> AsyncIterator[Runtime]:
     """Starts the pool and opens the loop's stores; ends both when the body is left.
+
+    Args:
+        local: all sources and destinations are local folders, so that the SDK need not be imported.
 
     Raises:
         EngineError: a worker could not be started.
     """
-    choice = executor_choice(settings)
+    with starting():
+        choice = executor_choice(settings, local=local)
     factory = StoresFactory(store_settings(settings))
     async with open_pool(choice.executor, worker_count(settings), settings.pool.pipelines, factory) as pool:
         stores = factory()
@@ -55,9 +60,10 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             await stores.aclose()
 
 
-def executor_choice(settings: Settings) -> ExecutorChoice:
+def executor_choice(settings: Settings, *, local: bool = False) -> ExecutorChoice:
     """Threads or processes. Only a free-threaded build has to import everything first to know."""
-    return choose_executor(settings.pool.executor, None if is_free_threaded() else GilReport(False, True, True))
+    gil = import_all(local=local) if is_free_threaded() else GilReport(False, True, True)
+    return choose_executor(settings.pool.executor, gil)
 
 
 def worker_count(settings: Settings) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import secrets
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,10 +18,9 @@ from engine.core import native
 from engine.core.dialect import Dialect
 from engine.core.framing import unescaped
 from engine.core.native.csvtext import read_rows
+from engine.core.spaces import SPACES
 
 __all__ = ["Aside", "Parsed", "Shape", "parse_records"]
-
-_SPACES = "".join(character for character in map(chr, range(sys.maxunicode + 1)) if character.isspace())
 
 
 class Aside(NamedTuple):
@@ -213,7 +211,7 @@ def _text(row: _Other, dialect: Dialect) -> bytes:
 
 
 def _trimmed(column: pa.Array, null_values: Sequence[str]) -> pa.Array:
-    text = pc.utf8_trim(column, characters=_SPACES)
+    text = pc.utf8_trim(column, characters=SPACES)
     if not null_values:
         return text
     null = pc.is_in(text, value_set=pa.array(null_values, pa.string()))

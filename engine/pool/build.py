@@ -81,12 +81,22 @@ class GilReport:
     modules: int = 0
 
 
-def import_all(modules: Iterable[str] | None = None) -> GilReport:
+_LOCAL = ("engine.core", "engine.pool", "engine.adapters", "engine.batch")
+_NOT_LOCAL = ("engine.core.inference", "engine.adapters.aws")
+_NOT_LOCAL_PACKAGES = {"aiobotocore", "aiohttp", "awscrt", "charset_normalizer", "prometheus_client"}
+
+
+def import_all(modules: Iterable[str] | None = None, *, local: bool = False) -> GilReport:
     """Imports ``modules`` and says what that did to the GIL.
 
     Without ``modules``: every module of the engine, every distribution that the engine requires under its own name, and
     the operator's transforms, so that what would be imported only later is known now. A transform that cannot be loaded
     is no error here: it is one of the mappings that use it.
+
+    Args:
+        modules: which, and no transforms.
+        local: without ``modules``, leave out what a batch between local folders never imports: the SDK, which takes
+            as long as all the rest, and the other commands.
 
     Raises:
         ImportError: from a module that cannot be imported.
@@ -96,7 +106,7 @@ def import_all(modules: Iterable[str] | None = None) -> GilReport:
     count = 0
     sys.meta_path.insert(0, watch)
     try:
-        for name in modules if modules is not None else _everything():
+        for name in modules if modules is not None else _everything(local=local):
             importlib.import_module(name)
             watch.check()
             count += 1
@@ -138,7 +148,7 @@ class _GilWatch(MetaPathFinder):
             self.culprit = self._last
 
 
-def _everything() -> Iterator[str]:
+def _everything(*, local: bool) -> Iterator[str]:
     try:
         required = importlib.metadata.requires("engine") or []
     except importlib.metadata.PackageNotFoundError:
@@ -146,11 +156,20 @@ def _everything() -> Iterator[str]:
     for requirement in required:
         name = re.match(r"[A-Za-z0-9_-]+", requirement)
         module = name[0].replace("-", "_").lower() if name is not None else ""
+        if local and module in _NOT_LOCAL_PACKAGES:
+            continue
         if importlib.util.find_spec(module) is not None:  # extras may be missing here
             yield module
-    for info in pkgutil.walk_packages(engine.__path__, "engine."):
-        if not info.name.endswith(".__main__"):
-            yield info.name
+    yield from _own_modules(engine.__path__, "engine.", local=local)
+
+
+def _own_modules(path: Iterable[str], prefix: str, *, local: bool) -> Iterator[str]:
+    for info in pkgutil.iter_modules(path, prefix):
+        if info.name.endswith(".__main__") or (local and (info.name in _NOT_LOCAL or not info.name.startswith(_LOCAL))):
+            continue
+        yield info.name
+        if info.ispkg:
+            yield from _own_modules(importlib.import_module(info.name).__path__, f"{info.name}.", local=local)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import subprocess
@@ -12,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from engine.cli import main
+from engine.cli.common import starting
 from engine.cli.failures import lines, report
 from engine.errors import BatchFailed, ConfigError, HeaderError, MappingError, Problem, SourceMissing, TransientError
-from tests.cli.command import engine, started
+from tests.cli.command import engine, started, write_mapping
 
 HEAVY = ("pyarrow", "aiobotocore", "botocore", "aiohttp", "pydantic", "pydantic_settings", "structlog", "engine.core")
 
@@ -33,6 +35,48 @@ def test_help_and_version_import_nothing_heavy(arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1] == "LOADED"
+
+
+def _loaded(*arguments: str | Path, cwd: Path) -> set[str]:
+    """The packages, and the engine's modules, that a command had imported when it was done."""
+    code = (
+        "import sys; from engine.cli import main; status = main(sys.argv[1:]);"
+        "print('LOADED', *sys.modules); sys.exit(status)"
+    )
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    *_, last = done.stdout.splitlines()
+    return {name if name.startswith("engine.") else name.partition(".")[0] for name in last.split()}
+
+
+def test_the_version_needs_no_parser(tmp_path: Path) -> None:
+    """Scripts that ask for the version pay for reading it, and for neither the parser nor the console."""
+    assert not _loaded("--version", cwd=tmp_path) & {"cyclopts", "rich", "asyncio", *HEAVY}
+
+
+def test_local_files_need_no_sdk(tmp_path: Path) -> None:
+    """A run from folder to folder imports no AWS SDK, no HTTP client, and nothing of other commands, on any build."""
+    write_mapping(tmp_path)
+    (tmp_path / "a.csv").write_text("id,name\n1,Ann\n")
+    loaded = _loaded("run", "people.json", "a.csv", "--output", "out", "--workers", "1", cwd=tmp_path)
+    assert "pyarrow" in loaded
+    unused = {"aiobotocore", "botocore", "aiohttp", "awscrt", "charset_normalizer", "prometheus_client"}
+    unused |= {"engine.demo", "engine.service", "engine.core.inference", "engine.adapters.aws"}
+    assert not loaded & unused
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_starting_leaves_collections_as_they_were(on: bool) -> None:
+    """No garbage is collected while a command starts, however that ends, and all is as before afterwards."""
+    was = gc.isenabled()
+    try:
+        (gc.enable if on else gc.disable)()
+        with pytest.raises(SystemExit, match="are off"), starting():
+            sys.exit(f"collections are {'on' if gc.isenabled() else 'off'}")
+        assert gc.isenabled() is on
+    finally:
+        (gc.enable if was else gc.disable)()
 
 
 def test_version_names_the_program(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.core.columns import Converted, Fault, column_bytes, mask_of, true_rows
+from engine.core.spaces import SPACES
 from engine.core.stepping import reference
 from engine.core.stepping.cells import of_distinct, of_text, repaired
 from engine.core.stepping.reference import Value
@@ -24,9 +25,6 @@ __all__ = [
     "upper_column",
 ]
 
-# What str.strip() takes away.
-_SPACES = "".join(character for character in map(chr, range(sys.maxunicode + 1)) if character.isspace())
-
 
 def trim_column(column: pa.Array) -> Converted:
     """:func:`reference.trim` for a column."""
@@ -34,7 +32,7 @@ def trim_column(column: pa.Array) -> Converted:
 
 
 def _trim(column: pa.Array) -> Converted:
-    return Converted(pc.utf8_trim(column, characters=_SPACES))
+    return Converted(pc.utf8_trim(column, characters=SPACES))
 
 
 def lower_column(column: pa.Array) -> Converted:
