@@ -24,9 +24,9 @@ from bench.results import new_result, save
 from bench.served import ROOT
 from bench.watched import Took, watch
 
-__all__ = ["main", "measure_scaling"]
+__all__ = ["KEYS", "main", "measure_scaling"]
 
-_KEYS = ("engine-3.13t-threads", "engine-3.13-processes", "engine-3.14t-threads", "engine-3.14-processes")
+KEYS = ("engine-3.13t-threads", "engine-3.13-processes", "engine-3.14t-threads", "engine-3.14-processes")
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ def measure_scaling(
     workload: str, format_: str, workers: Sequence[int], files: int, size: int, rounds: int
 ) -> list[dict[str, Any]]:
     """One record a build and number of workers; speed-ups are medians of each round's, to the fewest workers."""
-    tools = [tool for tool in TOOLS if tool.key in _KEYS and absent(tool) is None]
+    tools = [tool for tool in TOOLS if tool.key in KEYS and absent(tool) is None]
     entries = [_Runs(Contender(tool, count)) for tool in tools for count in workers]
     shared = Path("/dev/shm")
     roomy = shared.is_dir() and shutil.disk_usage(shared).free > files * size * 6
