@@ -11,7 +11,7 @@ from typing import Literal
 import structlog
 
 from engine.attempts import run_files
-from engine.bounded import each, uninterrupted
+from engine.bounded import brief, each, uninterrupted
 from engine.checkpoint import Checkpoint, checkpoint_key, fingerprint
 from engine.commit import complete_all, publish
 from engine.config import Settings
@@ -245,7 +245,7 @@ class _Run:
             # that are gone, and is dropped.
             del self._done[job.index]
             try:
-                await uninterrupted(each(destination.abort, result.uploads))
+                await uninterrupted(brief(each(destination.abort, result.uploads)))
             except* EngineError as errors:
                 error.add_note(f"an upload was left open: {next(_leaves(errors))}")
             raise

@@ -102,6 +102,29 @@ async def test_a_permanent_failure_after_anothers_commit_discards_nothing(world:
     assert set(output_of(names)) <= set(await keys(world.destination))
 
 
+async def test_a_destination_that_hangs_does_not_hold_up_a_cancelled_batch(
+    world: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cancelled while a checkpoint is on its way to a store that no longer answers, a batch gives up aborting the
+    file's uploads as well."""
+    monkeypatch.setattr("engine.bounded.BRIEF_S", 0.01)
+    names, hung = await fill(world.source, 1), asyncio.Event()
+
+    async def hang(call: Call) -> None:
+        if call.operation in ("put", "abort") and not call.done:
+            hung.set()
+            await asyncio.Event().wait()
+
+    world.destination.hook = hang
+    running = asyncio.create_task(world.run(batch(names)))
+    await hung.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(5):
+            await running
+    assert world.destination.count("abort") == 2
+
+
 async def test_only_a_holder_deletes_what_is_visible() -> None:
     """Discarding aborts what is pending whoever asks; a visible object is deleted under a lease that holds only, and
     only if it is that very upload's."""
