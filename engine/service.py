@@ -14,7 +14,7 @@ import structlog
 from engine.batch import Batch, Committed, Effort, SourceFile, run_batch
 from engine.config import Settings
 from engine.disposal import Disposal
-from engine.errors import EngineError, ShuttingDown, TransientError, Unavailable
+from engine.errors import EngineError, OwnAccessDenied, ShuttingDown, TransientError, Unavailable
 from engine.lease import Heartbeat, Lease, OpenQueue, clock
 from engine.outage import Backoff, in_time, is_outage, pause, probe, wait_for
 from engine.pipeline import FileProgress
@@ -193,12 +193,13 @@ class Service:
             self.observer.batch_committed(batch, committed)
 
     async def _read(self, delivery: Delivery, lease: Lease) -> Batch:
-        """The batch that the message asks for. Where our own mapping store is out, the message waits in our hands."""
+        """The batch that the message asks for. Where our own mapping store, or the bucket of the message's document, is
+        out or refuses us, the message waits in our hands."""
         backoff = Backoff()
         while True:
             try:
                 return await self.read_message(delivery)
-            except Unavailable as error:
+            except (Unavailable, OwnAccessDenied) as error:
                 pause_s = backoff.next_s()
                 log.warning("message cannot be read now", error=str(error), again_in_s=round(pause_s, 1))
                 await asyncio.sleep(pause_s)
