@@ -18,7 +18,7 @@ from engine.config import Settings
 from engine.core.encoders import output_suffix
 from engine.core.limits import Limits
 from engine.core.mapping import Mapping
-from engine.errors import BatchFailed, DestinationExists, EngineError, Failure, SourceMissing
+from engine.errors import BatchFailed, DestinationExists, EngineError, Failure, SourceMissing, ours
 from engine.layout import MANIFEST, output_keys
 from engine.lease import Hold, NoLease
 from engine.manifest import Manifest
@@ -209,7 +209,7 @@ class _Run:
         """Discards what finished files uploaded, unless somebody may need it. What fails is noted on ``cause``,
         which is what the caller must hear of."""
         kind = _kind(cause)
-        if kind is Failure.LEASE_LOST or (self._batch.resumable and kind is not Failure.PERMANENT):
+        if kind is Failure.LEASE_LOST or (self._batch.resumable and (kind is not Failure.PERMANENT or ours(cause))):
             return
         try:
             self._hold.check()

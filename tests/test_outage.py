@@ -6,17 +6,8 @@ import asyncio
 
 import pytest
 
-from engine.errors import (
-    AccessDenied,
-    BatchFailed,
-    DestinationMissing,
-    EngineError,
-    OwnAccessDenied,
-    SourceMissing,
-    TransientError,
-    Unavailable,
-)
-from engine.outage import Backoff, in_time, is_outage, pause, probe, wait_for
+from engine.errors import AccessDenied, EngineError, Unavailable
+from engine.outage import Backoff, in_time, pause, probe, wait_for
 from tests.batches import Stores, Watched, batch, keys
 
 
@@ -26,25 +17,6 @@ def test_pauses_double_within_bounds() -> None:
         backoff = Backoff(1.0, 30.0)
         for longest in (1, 2, 4, 8, 16, 30, 30, 30):
             assert longest / 2 <= backoff.next_s() <= longest
-
-
-@pytest.mark.parametrize(
-    ("error", "configured", "elsewhere"),
-    [
-        (Unavailable("down"), True, True),
-        (TransientError("the client's side"), False, False),
-        (SourceMissing("gone"), False, False),
-        (AccessDenied("to the client's bucket"), False, False),
-        (DestinationMissing("no bucket"), True, False),
-        (OwnAccessDenied("not ours"), True, False),
-        (BatchFailed("b", [SourceMissing("gone"), Unavailable("down")]), True, True),
-        (BatchFailed("b", [TransientError("reset")]), False, False),
-    ],
-)
-def test_what_is_an_outage(error: EngineError, configured: bool, elsewhere: bool) -> None:
-    """Only what any other message would meet too; a bucket that one message named is that message's own trouble."""
-    assert is_outage(error, configured=True) is configured
-    assert is_outage(error, configured=False) is elsewhere
 
 
 async def test_the_probe_reads_and_writes_and_leaves_nothing() -> None:

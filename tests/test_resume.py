@@ -13,7 +13,15 @@ from engine.adapters.memory import MemoryStore
 from engine.batch import Batch, Effort, SourceFile, run_batch
 from engine.checkpoint import checkpoint_key
 from engine.core.limits import Limits
-from engine.errors import AccessDenied, BatchFailed, TransientError
+from engine.errors import (
+    AccessDenied,
+    BatchFailed,
+    DestinationMissing,
+    EngineError,
+    OwnAccessDenied,
+    TransientError,
+    Unavailable,
+)
 from engine.manifest import Manifest
 from engine.pipeline import FileProgress
 from engine.ports import LocalLocation, PendingUpload
@@ -106,6 +114,23 @@ async def test_only_unfinished_files_are_read(world: Watching) -> None:
 
 async def _acquire(semaphore: asyncio.Semaphore) -> None:
     await semaphore.acquire()
+
+
+@pytest.mark.parametrize("error", [Unavailable("down"), OwnAccessDenied("no"), DestinationMissing("gone")])
+async def test_what_is_our_own_costs_no_finished_file(world: Watching, error: EngineError) -> None:
+    """Where the destination is out, closed to us or gone, be it beside a failure of the client's, the message comes
+    again: what is finished is kept for it, as a transient failure keeps it."""
+    names = await fill(world.source, 2)
+
+    async def fail(call: Call) -> None:
+        if call.operation == "complete" and not call.done:
+            raise error if call.key.endswith("data/in/0.jsonl") else AccessDenied("somebody else's")
+
+    world.destination.hook = fail
+    with pytest.raises(BatchFailed):
+        await world.run(batch(names))
+    world.destination.hook = nothing
+    assert (await world.run(batch(names))).resumed == 2
 
 
 async def test_progress_counts_what_was_taken_over(world: Watching) -> None:
