@@ -18,10 +18,11 @@ from engine.config import Settings
 from engine.core.encoders import output_suffix
 from engine.core.limits import Limits
 from engine.core.mapping import Mapping
-from engine.errors import BatchFailed, DestinationExists, EngineError, Failure, SourceMissing, ours
+from engine.errors import BatchFailed, DestinationExists, EngineError, Failure, MessageError, SourceMissing, ours
 from engine.layout import MANIFEST, output_keys
 from engine.lease import Hold, NoLease
 from engine.manifest import Manifest
+from engine.message import MAX_FILES
 from engine.pipeline import FileJob, FileProgress, FileResult, OnProgress
 from engine.pool.assign import AssignPolicy
 from engine.pool.open import Pool
@@ -172,7 +173,7 @@ class _Run:
         if earlier is not None and batch.resumable:
             await self._forget(destination)
             return Committed(earlier, before=True)
-        files = await _files(batch, source, sized=self._effort.assign == "largest_first")
+        files = await _files(batch, source, self._hold, sized=self._effort.assign == "largest_first")
         self._jobs = _jobs(batch, files, self._effort.limits)
         on_files(files)
         resumed = await self._resume(source, destination) if batch.resumable else 0
@@ -260,7 +261,7 @@ class _Run:
     async def _forget(self, destination: ObjectStore) -> None:
         """The batch is committed; that something of it is left over must not fail it."""
         try:
-            await forget(self._batch.root, destination)
+            await forget(self._batch.root, destination, self._hold)
         except* EngineError as errors:
             log.warning("left over, for engine janitor to remove", error=str(next(_leaves(errors))))
 
@@ -293,21 +294,36 @@ async def _earlier(batch: Batch, destination: ObjectStore) -> Manifest | None:
     return Manifest.from_json(await destination.get(key))
 
 
-async def _files(batch: Batch, source: ObjectStore, *, sized: bool) -> list[SourceFile]:
+async def _files(batch: Batch, source: ObjectStore, hold: Hold, *, sized: bool) -> list[SourceFile]:
     """The batch's files; with their sizes where they are asked for or cost nothing."""
     if isinstance(batch.files, str):
-        found = [SourceFile(info.key, size=info.size) async for info in source.list(batch.files)]
-        found = [file for file in found if not file.key.endswith("/")]  # what consoles make for an empty folder
-        if not found:
-            raise SourceMissing(f"no object under {batch.source}/{batch.files}: check the prefix")
-        return found
+        return await _listed(batch, batch.files, source, hold)
     if not sized or all(file.size for file in batch.files):
         return list(batch.files)
-    infos = await each(lambda file: source.head(file.key), batch.files)
-    return [
-        replace(file, size=info.size if info is not None else 0)  # a missing one is reported when it is read
-        for file, info in zip(batch.files, infos, strict=True)
-    ]
+
+    async def measured(file: SourceFile) -> SourceFile:
+        info = await source.head(file.key)
+        hold.advanced()
+        return replace(file, size=info.size if info is not None else 0)  # a missing one is reported when it is read
+
+    return await each(measured, batch.files)
+
+
+async def _listed(batch: Batch, prefix: str, source: ObjectStore, hold: Hold) -> list[SourceFile]:
+    """Raises MessageError where there are more than a batch may have: memory is bounded, whatever a bucket holds."""
+    found: list[SourceFile] = []
+    async for info in source.list(prefix):
+        hold.advanced()
+        if info.key.endswith("/"):  # what consoles make for an empty folder
+            continue
+        if len(found) == MAX_FILES:
+            raise MessageError(
+                f"prefix: more than {MAX_FILES:,} objects lie under {batch.source}/{prefix}: split the batch"
+            )
+        found.append(SourceFile(info.key, size=info.size))
+    if not found:
+        raise SourceMissing(f"no object under {batch.source}/{prefix}: check the prefix")
+    return found
 
 
 def _jobs(batch: Batch, files: Sequence[SourceFile], limits: Limits) -> list[FileJob]:

@@ -25,26 +25,28 @@ async def adopt(
 ) -> dict[int, FileResult]:
     """The files that an earlier attempt finished, by their index; all else that it left is discarded.
 
+    With thousands of files this alone takes minutes: here and below each look at one is a step forward.
+
     To be called only where there is no manifest.
 
     Raises:
         LeaseLost: the batch may be another worker's by now.
     """
     wanted = {checkpoint_key(root, job.key, job.version_id): job for job in jobs}
-    found = [info.key async for info in destination.list(root + FOLDER)]
+    found = await _checkpoints(root, destination, hold)
 
     async def one(key: str) -> FileResult | None:
         checkpoint, job = await read_checkpoint(key, destination), wanted.get(key)
-        hold.advanced()  # with thousands of files this alone takes minutes
         if checkpoint is not None and job is not None and await _holds(checkpoint, job, source, destination):
             # Written again: to the janitor its age is that of the attempt that counts on it.
             await destination.put(key, checkpoint.to_json())
+            hold.advanced()
             return replace(checkpoint.result, index=job.index)
         await _drop(key, checkpoint, root, destination, hold)
         return None
 
     adopted = {result.index: result for result in await each(one, found) if result is not None}
-    await sweep(root, destination, keep={u.upload_id for result in adopted.values() for u in result.uploads})
+    await sweep(root, destination, hold, keep={u.upload_id for result in adopted.values() for u in result.uploads})
     return adopted
 
 
@@ -80,13 +82,21 @@ async def abandon(root: str, store: ObjectStore, hold: Hold) -> None:
     """
     if await store.head(root + MANIFEST) is not None:
         return
-    found = [info.key async for info in store.list(root + FOLDER)]
+    found = await _checkpoints(root, store, hold)
 
     async def one(key: str) -> None:
         await _drop(key, await read_checkpoint(key, store), root, store, hold)
 
     await each(one, found)
-    await sweep(root, store)
+    await sweep(root, store, hold)
+
+
+async def _checkpoints(root: str, store: ObjectStore, hold: Hold) -> list[str]:
+    found: list[str] = []
+    async for info in store.list(root + FOLDER):
+        found.append(info.key)
+        hold.advanced()
+    return found
 
 
 async def read_checkpoint(key: str, store: ObjectStore) -> Checkpoint | None:
@@ -108,19 +118,32 @@ async def _drop(key: str, checkpoint: Checkpoint | None, root: str, store: Objec
     for upload in uploads_of(checkpoint, root):
         await discard(store, upload, hold)
     await store.delete(key)
+    hold.advanced()
 
 
-async def sweep(root: str, store: ObjectStore, *, keep: Collection[str] = ()) -> int:
+async def sweep(root: str, store: ObjectStore, hold: Hold, *, keep: Collection[str] = ()) -> int:
     """Aborts every open upload of the batch whose id is not among ``keep``, whoever began it; returns how many."""
     doomed: list[OpenUpload] = []
     for folder in ("data/", "rejects/"):
-        doomed += [upload async for upload in store.open_uploads(root + folder) if upload.upload_id not in keep]
-    await each(lambda upload: store.abort(PendingUpload(upload.key, upload.upload_id, ())), doomed)
+        async for upload in store.open_uploads(root + folder):
+            hold.advanced()
+            if upload.upload_id not in keep:
+                doomed.append(upload)
+
+    async def abort(upload: OpenUpload) -> None:
+        await store.abort(PendingUpload(upload.key, upload.upload_id, ()))
+        hold.advanced()
+
+    await each(abort, doomed)
     return len(doomed)
 
 
-async def forget(root: str, store: ObjectStore) -> None:
+async def forget(root: str, store: ObjectStore, hold: Hold) -> None:
     """Removes what a committed batch needs no more: checkpoints, and uploads of attempts that came to nothing."""
-    found = [info.key async for info in store.list(root + FOLDER)]
-    await each(store.delete, found)
-    await sweep(root, store)
+
+    async def delete(key: str) -> None:
+        await store.delete(key)
+        hold.advanced()
+
+    await each(delete, await _checkpoints(root, store, hold))
+    await sweep(root, store, hold)

@@ -22,6 +22,7 @@ from engine.errors import (
     TransientError,
     Unavailable,
 )
+from engine.lease import NoLease
 from engine.manifest import Manifest
 from engine.pipeline import FileProgress
 from engine.ports import LocalLocation, PendingUpload
@@ -327,11 +328,11 @@ async def test_sweep_and_forget() -> None:
         await store.begin(key)
     async for upload in store.open_uploads(""):
         ids[upload.key] = upload.upload_id
-    assert await sweep("b/", store, keep={ids["b/data/b"]}) == 2
+    assert await sweep("b/", store, NoLease(), keep={ids["b/data/b"]}) == 2
     assert store.open_keys() == ("b/data/b", "b/datax", "c/data/a")
     for key in ("b/checkpoints/1.json", "b/checkpoints/2.json", "b/checkpoint", "c/checkpoints/1.json"):
         await store.put(key, b"")
-    await forget("b/", store)
+    await forget("b/", store, NoLease())
     assert store.open_keys() == ("b/datax", "c/data/a")
     assert await keys(store) == ["b/checkpoint", "c/checkpoints/1.json"]
 
