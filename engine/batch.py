@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -14,6 +15,7 @@ from engine.attempts import run_files
 from engine.bounded import brief, each, uninterrupted
 from engine.checkpoint import Checkpoint, checkpoint_key, fingerprint
 from engine.commit import complete_all, publish
+from engine.committing import announced
 from engine.config import Settings
 from engine.core.encoders import output_suffix
 from engine.core.limits import Limits
@@ -173,9 +175,9 @@ class _Run:
         if earlier is not None and batch.resumable:
             await self._forget(destination)
             return Committed(earlier, before=True)
-        files = await _files(batch, source, self._hold, sized=self._effort.assign == "largest_first")
-        self._jobs = _jobs(batch, files, self._effort.limits)
-        on_files(files)
+        sources = await _files(batch, source, self._hold, sized=self._effort.assign == "largest_first")
+        self._jobs = _jobs(batch, sources, self._effort.limits)
+        on_files(sources)
         resumed = await self._resume(source, destination) if batch.resumable else 0
         await run_files(
             [job for job in self._jobs if job.index not in self._done],
@@ -189,11 +191,13 @@ class _Run:
         self._hold.check()
         if earlier is not None:  # from here until the new manifest the batch counts as not committed
             await destination.delete(batch.root + MANIFEST)
+        async with announced(batch.root, self._attempt, destination) if batch.resumable else nullcontext():
+            files = await complete_all([self._done[job.index] for job in self._jobs], destination, self._hold)
         manifest = Manifest(
             batch_id=batch.batch_id,
             mapping_id=batch.mapping.id,
             mapping_sha256=batch.mapping.sha256,
-            files=await complete_all([self._done[job.index] for job in self._jobs], destination, self._hold),
+            files=files,
             correlation_id=batch.correlation_id,
             attempt=self._attempt,
         )
@@ -218,7 +222,7 @@ class _Run:
             return  # another worker may have taken over these very uploads
         try:
             if self._batch.resumable:
-                await abandon(self._batch.root, destination, self._hold)
+                await abandon(self._batch.root, destination, self._hold, self._attempt)
             else:
                 uploads = [upload for result in self._done.values() for upload in result.uploads]
                 await each(lambda upload: discard(destination, upload, self._hold), uploads)
@@ -240,7 +244,7 @@ class _Run:
         try:
             self._hold.check()  # a worker that has lost the message must not replace what the next one leaves
             checkpoint = Checkpoint(fingerprint(job), self._attempt, result)
-            await destination.put(self._checkpoint_key(job), checkpoint.to_json())
+            await destination.put(checkpoint_key(self._batch.root, job.key, job.version_id), checkpoint.to_json())
         except BaseException as error:
             # Without its checkpoint nobody would find the file. If it was written all the same, it points to uploads
             # that are gone, and is dropped.
@@ -250,9 +254,6 @@ class _Run:
             except* EngineError as errors:
                 error.add_note(f"an upload was left open: {next(_leaves(errors))}")
             raise
-
-    def _checkpoint_key(self, job: FileJob) -> str:
-        return checkpoint_key(self._batch.root, job.key, job.version_id)
 
     def _progress(self, progress: FileProgress) -> None:
         self._hold.advanced()

@@ -6,12 +6,14 @@ complete them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 
 from engine.bounded import each
 from engine.checkpoint import FOLDER, Checkpoint, checkpoint_key, fingerprint
-from engine.errors import SourceMissing
+from engine.committing import MARK, mark_key, may_be_named, stale
+from engine.errors import SourceMissing, TransientError
 from engine.layout import MANIFEST
 from engine.lease import Hold
 from engine.pipeline import FileJob, FileResult
@@ -31,6 +33,7 @@ async def adopt(
 
     Raises:
         LeaseLost: the batch may be another worker's by now.
+        TransientError: visible output would have to go that another attempt may be about to commit.
     """
     wanted = {checkpoint_key(root, job.key, job.version_id): job for job in jobs}
     found = await _checkpoints(root, destination, hold)
@@ -42,7 +45,10 @@ async def adopt(
             await destination.put(key, checkpoint.to_json())
             hold.advanced()
             return replace(checkpoint.result, index=job.index)
-        await _drop(key, checkpoint, root, destination, hold)
+        if not await _drop(key, checkpoint, root, destination, hold):
+            raise TransientError(
+                f"another attempt may be about to commit output that is not this one's: {key} says of it"
+            )
         return None
 
     adopted = {result.index: result for result in await each(one, found) if result is not None}
@@ -61,40 +67,60 @@ async def _holds(checkpoint: Checkpoint, job: FileJob, source: ObjectStore, dest
     return all([await destination.standing(upload) != "gone" for upload in checkpoint.result.uploads])
 
 
-async def discard(store: ObjectStore, upload: PendingUpload, hold: Hold) -> None:
+async def _nobody() -> bool:
+    return False
+
+
+async def discard(
+    store: ObjectStore, upload: PendingUpload, hold: Hold, needed: Callable[[], Awaitable[bool]] = _nobody
+) -> bool:
     """Undoes an upload whatever became of it: pending or completed. Only where there is no manifest that names it.
+
+    Args:
+        needed: asked before a visible object is deleted: whether it must stay.
+
+    Returns whether the upload is undone.
 
     Raises:
         LeaseLost: the object may be another worker's by now; it stays.
     """
     await store.abort(upload)
     if await store.standing(upload) == "completed":
+        if await needed():
+            return False
         hold.check()
         await store.delete(upload.key)
+    return True
 
 
-async def abandon(root: str, store: ObjectStore, hold: Hold) -> None:
+async def abandon(root: str, store: ObjectStore, hold: Hold, attempt: str = "") -> None:
     """Discards all that the attempts of a batch have left: it will not be tried again. Where there is a manifest, it is
-    another attempt's by now, and all stays.
+    another attempt's by now, and all stays; what is visible stays while any but ``attempt`` may be about to write one,
+    and its checkpoints with it, by which ``engine janitor`` finds it.
 
     Raises:
         LeaseLost: the batch may be another worker's by now.
     """
     if await store.head(root + MANIFEST) is not None:
         return
-    found = await _checkpoints(root, store, hold)
+    found = await _checkpoints(root, store, hold, attempt=attempt)
 
     async def one(key: str) -> None:
-        await _drop(key, await read_checkpoint(key, store), root, store, hold)
+        await _drop(key, await read_checkpoint(key, store), root, store, hold, attempt)
 
     await each(one, found)
     await sweep(root, store, hold)
 
 
-async def _checkpoints(root: str, store: ObjectStore, hold: Hold) -> list[str]:
+async def _checkpoints(
+    root: str, store: ObjectStore, hold: Hold, *, attempt: str = "", marks: bool = False
+) -> list[str]:
+    """Keys of checkpoints, and of the marks that tell nothing any more: old ones and that of ``attempt``, or all."""
     found: list[str] = []
     async for info in store.list(root + FOLDER):
-        found.append(info.key)
+        a_mark = info.key.startswith(root + MARK)
+        if not a_mark or marks or stale(info) or info.key == mark_key(root, attempt):
+            found.append(info.key)
         hold.advanced()
     return found
 
@@ -114,11 +140,16 @@ def uploads_of(checkpoint: Checkpoint | None, root: str) -> list[PendingUpload]:
     return [upload for upload in checkpoint.result.uploads if upload.key.startswith(own)] if checkpoint else []
 
 
-async def _drop(key: str, checkpoint: Checkpoint | None, root: str, store: ObjectStore, hold: Hold) -> None:
-    for upload in uploads_of(checkpoint, root):
-        await discard(store, upload, hold)
-    await store.delete(key)
+async def _drop(
+    key: str, checkpoint: Checkpoint | None, root: str, store: ObjectStore, hold: Hold, attempt: str = ""
+) -> bool:
+    """Whether all that it speaks of is gone, and the checkpoint itself."""
+    needed = partial(may_be_named, root, store, attempt=attempt)
+    gone = all([await discard(store, upload, hold, needed) for upload in uploads_of(checkpoint, root)])
+    if gone:
+        await store.delete(key)
     hold.advanced()
+    return gone
 
 
 async def sweep(root: str, store: ObjectStore, hold: Hold, *, keep: Collection[str] = ()) -> int:
@@ -139,11 +170,12 @@ async def sweep(root: str, store: ObjectStore, hold: Hold, *, keep: Collection[s
 
 
 async def forget(root: str, store: ObjectStore, hold: Hold) -> None:
-    """Removes what a committed batch needs no more: checkpoints, and uploads of attempts that came to nothing."""
+    """Removes what a committed batch needs no more: checkpoints and marks, and uploads of attempts that came to
+    nothing."""
 
     async def delete(key: str) -> None:
         await store.delete(key)
         hold.advanced()
 
-    await each(delete, await _checkpoints(root, store, hold))
+    await each(delete, await _checkpoints(root, store, hold, marks=True))
     await sweep(root, store, hold)

@@ -45,11 +45,12 @@ class Held(NoLease):
 
 async def test_a_permanent_failure_discards_what_earlier_attempts_left(world: Watching) -> None:
     """A batch that will not be tried again leaves nothing, wherever it fails: neither this attempt's files nor those
-    of others, pending or visible already."""
+    of others, pending or visible already, once none of these can be alive."""
     names = await fill(world.source, 2)
     for stopped in (at_complete, at_manifest):
         for broken in ([*names, "in/gone.csv"], "nowhere/", ["../up.csv"]):
             await attempt(world, batch(names), stopped)
+            world.age(hours=12.1)
             await MemoryStore.begin(world.destination, ROOT + "data/in/dead.jsonl")
             with pytest.raises(BatchFailed) as caught:
                 await world.run(batch(broken))

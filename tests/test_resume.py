@@ -250,6 +250,7 @@ async def test_a_file_that_the_batch_no_longer_has(world: Watching) -> None:
     names = await fill(world.source, 3)
     await attempt(world, batch(names), at_manifest)
     assert ROOT + "data/in/2.jsonl" in await keys(world.destination)
+    world.age(hours=12.1)
     committed = await world.run(batch(names[:2]))
     assert committed.resumed == 2
     await world.is_committed(names[:2])
@@ -259,6 +260,7 @@ async def test_a_file_that_became_another_discards_what_was_visible(world: Watch
     """A source that was replaced when its old output was visible: old rejects go, though nothing replaces them."""
     names = await fill(world.source, 1)
     await attempt(world, batch(names), at_manifest)
+    world.age(hours=12.1)
     await world.source.put(names[0], b"id,name\n7,good\n")
     await world.run(batch(names))
     assert await keys(world.destination) == [ROOT + "data/in/0.jsonl", ROOT + "manifest.json"]
