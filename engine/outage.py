@@ -76,10 +76,11 @@ async def in_time(stop: asyncio.Event, spare_s: float, most_s: float | None = No
     Raises:
         TimeoutError: the body did not end in time, and was cancelled.
     """
+    running = True
     async with asyncio.timeout(most_s) as limit:
 
         def hurry(_: object) -> None:
-            if not limit.expired():
+            if running and not limit.expired():  # it may be on its way when the body ends: a limit left is not set
                 end = asyncio.get_running_loop().time() + spare_s
                 limit.reschedule(min(end, limit.when() or end))
 
@@ -88,5 +89,6 @@ async def in_time(stop: asyncio.Event, spare_s: float, most_s: float | None = No
         try:
             yield
         finally:
+            running = False
             on_stop.remove_done_callback(hurry)
             on_stop.cancel()

@@ -164,6 +164,20 @@ async def test_without_a_stop_there_is_the_limit_in_all() -> None:
             await asyncio.Event().wait()
 
 
+@pytest.mark.parametrize("steps", range(5))
+async def test_a_stop_in_the_moment_that_the_body_ends(steps: int) -> None:
+    """However far the news of it has come when the body is done, nothing is raised where nobody could catch it."""
+    stop, raised = asyncio.Event(), []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context))
+    async with in_time(stop, 3600, 3600):
+        stop.set()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert raised == []
+
+
 async def test_a_stop_while_the_limit_strikes() -> None:
     """A body that still cleans up when it is told to stop too: nothing is raised where nobody could catch it."""
     stop, raised = asyncio.Event(), []

@@ -68,12 +68,16 @@ class S3Store:
         return completing.object_info(key, found) if found is not None else None
 
     async def look(self, key: str) -> dict[str, Any] | None:
-        """All that a HEAD tells, as the SDK puts it; None when there is no such object."""
+        """All that a HEAD tells, as the SDK puts it; None when there is no such object. Why one is refused with a bare
+        400 (keys that have expired, another region) it does not tell: a GET is asked for that."""
         try:
             return await self.request("head_object", needs=("ETag", "ContentLength"), Key=key)
         except SDK_ERRORS as error:
             if error_code(error) in {"404", "NoSuchKey", "NotFound"}:
                 return None
+            if error_code(error) == "400":
+                async with self.read(key):
+                    pass
             raise self.translated(error, key, "read") from error
 
     async def get(self, key: str) -> bytes:
