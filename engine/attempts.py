@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import structlog
 
-from engine.bounded import uninterrupted
+from engine.bounded import brief, uninterrupted
 from engine.errors import EngineError, Failure, WorkerDied
 from engine.pipeline import FileJob, FileResult, OnProgress
 from engine.pool.assign import AssignPolicy, assign
@@ -49,18 +49,27 @@ async def run_files(
         ExceptionGroup: of the errors of all files that failed.
     """
 
-    turns = [asyncio.Semaphore(_AHEAD * pool.pipelines) for _ in range(pool.workers)]
+    results: dict[int, FileResult] = {}
 
-    async def one(job: FileJob, worker: int) -> FileResult:
-        async with turns[worker]:
+    async def take(waiting: Iterator[tuple[int, FileJob]], worker: int) -> None:
+        for place, job in waiting:
             result = await _until_done(job, worker, pool, attempts, destination, on_progress)
-        await finished(job, result)
-        return result
+            await finished(job, result)
+            results[place] = result
 
+    queues: list[list[tuple[int, FileJob]]] = [[] for _ in range(pool.workers)]
+    for place, worker in enumerate(assign([job.size for job in jobs], pool.workers, policy)):
+        queues[worker].append((place, jobs[place]))
+    takers: list[asyncio.Task[None]] = []
     async with asyncio.TaskGroup() as group:
-        places = assign([job.size for job in jobs], pool.workers, policy)
-        tasks = [group.create_task(one(job, worker), name=job.key) for job, worker in zip(jobs, places, strict=True)]
-    return [task.result() for task in tasks]
+        for worker, queue in enumerate(queues):
+            waiting = iter(queue)  # shared: a task for every file would make cancelling many of them quadratic
+            takers += [
+                group.create_task(take(waiting, worker)) for _ in range(min(_AHEAD * pool.pipelines, len(queue)))
+            ]
+    for taker in takers:
+        taker.result()  # raises where a file cancelled itself, which the group takes for an end like any other
+    return [results[place] for place in range(len(jobs))]
 
 
 async def _until_done(
@@ -82,10 +91,14 @@ async def _until_done(
 
 async def _abort_open(job: FileJob, store: ObjectStore, cause: EngineError) -> None:
     """Aborts what a dead worker left open of a file. What fails is noted on ``cause``, which is what counts."""
-    try:
+
+    async def abort() -> None:
         for key in (job.data_key, job.rejects_key):
             async for upload in store.open_uploads(key):
                 if upload.key == key:
                     await store.abort(PendingUpload(key, upload.upload_id, ()))
+
+    try:
+        await brief(abort())
     except EngineError as error:
         cause.add_note(f"an upload was left open: {error}")

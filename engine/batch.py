@@ -5,23 +5,26 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import structlog
 
 from engine.attempts import run_files
-from engine.bounded import each, uninterrupted
+from engine.bounded import brief, each, uninterrupted
 from engine.checkpoint import Checkpoint, checkpoint_key, fingerprint
 from engine.commit import complete_all, publish
+from engine.committing import announced
 from engine.config import Settings
 from engine.core.encoders import output_suffix
 from engine.core.limits import Limits
 from engine.core.mapping import Mapping
-from engine.errors import BatchFailed, DestinationExists, EngineError, Failure, SourceMissing
+from engine.errors import BatchFailed, DestinationExists, EngineError, Failure, MessageError, SourceMissing, ours
 from engine.layout import MANIFEST, output_keys
 from engine.lease import Hold, NoLease
 from engine.manifest import Manifest
+from engine.message import MAX_FILES
 from engine.pipeline import FileJob, FileProgress, FileResult, OnProgress
 from engine.pool.assign import AssignPolicy
 from engine.pool.open import Pool
@@ -172,9 +175,9 @@ class _Run:
         if earlier is not None and batch.resumable:
             await self._forget(destination)
             return Committed(earlier, before=True)
-        files = await _files(batch, source, sized=self._effort.assign == "largest_first")
-        self._jobs = _jobs(batch, files, self._effort.limits)
-        on_files(files)
+        sources = await _files(batch, source, self._hold, sized=self._effort.assign == "largest_first")
+        self._jobs = _jobs(batch, sources, self._effort.limits)
+        on_files(sources)
         resumed = await self._resume(source, destination) if batch.resumable else 0
         await run_files(
             [job for job in self._jobs if job.index not in self._done],
@@ -188,11 +191,13 @@ class _Run:
         self._hold.check()
         if earlier is not None:  # from here until the new manifest the batch counts as not committed
             await destination.delete(batch.root + MANIFEST)
+        async with announced(batch.root, self._attempt, destination) if batch.resumable else nullcontext():
+            files = await complete_all([self._done[job.index] for job in self._jobs], destination, self._hold)
         manifest = Manifest(
             batch_id=batch.batch_id,
             mapping_id=batch.mapping.id,
             mapping_sha256=batch.mapping.sha256,
-            files=await complete_all([self._done[job.index] for job in self._jobs], destination, self._hold),
+            files=files,
             correlation_id=batch.correlation_id,
             attempt=self._attempt,
         )
@@ -209,7 +214,7 @@ class _Run:
         """Discards what finished files uploaded, unless somebody may need it. What fails is noted on ``cause``,
         which is what the caller must hear of."""
         kind = _kind(cause)
-        if kind is Failure.LEASE_LOST or (self._batch.resumable and kind is not Failure.PERMANENT):
+        if kind is Failure.LEASE_LOST or (self._batch.resumable and (kind is not Failure.PERMANENT or ours(cause))):
             return
         try:
             self._hold.check()
@@ -217,7 +222,7 @@ class _Run:
             return  # another worker may have taken over these very uploads
         try:
             if self._batch.resumable:
-                await abandon(self._batch.root, destination, self._hold)
+                await abandon(self._batch.root, destination, self._hold, self._attempt)
             else:
                 uploads = [upload for result in self._done.values() for upload in result.uploads]
                 await each(lambda upload: discard(destination, upload, self._hold), uploads)
@@ -239,19 +244,16 @@ class _Run:
         try:
             self._hold.check()  # a worker that has lost the message must not replace what the next one leaves
             checkpoint = Checkpoint(fingerprint(job), self._attempt, result)
-            await destination.put(self._checkpoint_key(job), checkpoint.to_json())
+            await destination.put(checkpoint_key(self._batch.root, job.key, job.version_id), checkpoint.to_json())
         except BaseException as error:
             # Without its checkpoint nobody would find the file. If it was written all the same, it points to uploads
             # that are gone, and is dropped.
             del self._done[job.index]
             try:
-                await uninterrupted(each(destination.abort, result.uploads))
+                await uninterrupted(brief(each(destination.abort, result.uploads)))
             except* EngineError as errors:
                 error.add_note(f"an upload was left open: {next(_leaves(errors))}")
             raise
-
-    def _checkpoint_key(self, job: FileJob) -> str:
-        return checkpoint_key(self._batch.root, job.key, job.version_id)
 
     def _progress(self, progress: FileProgress) -> None:
         self._hold.advanced()
@@ -260,7 +262,7 @@ class _Run:
     async def _forget(self, destination: ObjectStore) -> None:
         """The batch is committed; that something of it is left over must not fail it."""
         try:
-            await forget(self._batch.root, destination)
+            await forget(self._batch.root, destination, self._hold)
         except* EngineError as errors:
             log.warning("left over, for engine janitor to remove", error=str(next(_leaves(errors))))
 
@@ -293,21 +295,36 @@ async def _earlier(batch: Batch, destination: ObjectStore) -> Manifest | None:
     return Manifest.from_json(await destination.get(key))
 
 
-async def _files(batch: Batch, source: ObjectStore, *, sized: bool) -> list[SourceFile]:
+async def _files(batch: Batch, source: ObjectStore, hold: Hold, *, sized: bool) -> list[SourceFile]:
     """The batch's files; with their sizes where they are asked for or cost nothing."""
     if isinstance(batch.files, str):
-        found = [SourceFile(info.key, size=info.size) async for info in source.list(batch.files)]
-        found = [file for file in found if not file.key.endswith("/")]  # what consoles make for an empty folder
-        if not found:
-            raise SourceMissing(f"no object under {batch.source}/{batch.files}: check the prefix")
-        return found
+        return await _listed(batch, batch.files, source, hold)
     if not sized or all(file.size for file in batch.files):
         return list(batch.files)
-    infos = await each(lambda file: source.head(file.key), batch.files)
-    return [
-        replace(file, size=info.size if info is not None else 0)  # a missing one is reported when it is read
-        for file, info in zip(batch.files, infos, strict=True)
-    ]
+
+    async def measured(file: SourceFile) -> SourceFile:
+        info = await source.head(file.key)
+        hold.advanced()
+        return replace(file, size=info.size if info is not None else 0)  # a missing one is reported when it is read
+
+    return await each(measured, batch.files)
+
+
+async def _listed(batch: Batch, prefix: str, source: ObjectStore, hold: Hold) -> list[SourceFile]:
+    """Raises MessageError where there are more than a batch may have: memory is bounded, whatever a bucket holds."""
+    found: list[SourceFile] = []
+    async for info in source.list(prefix):
+        hold.advanced()
+        if info.key.endswith("/"):  # what consoles make for an empty folder
+            continue
+        if len(found) == MAX_FILES:
+            raise MessageError(
+                f"prefix: more than {MAX_FILES:,} objects lie under {batch.source}/{prefix}: split the batch"
+            )
+        found.append(SourceFile(info.key, size=info.size))
+    if not found:
+        raise SourceMissing(f"no object under {batch.source}/{prefix}: check the prefix")
+    return found
 
 
 def _jobs(batch: Batch, files: Sequence[SourceFile], limits: Limits) -> list[FileJob]:

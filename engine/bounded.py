@@ -6,7 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
-__all__ = ["each", "uninterrupted"]
+from engine.errors import TransientError
+
+__all__ = ["BRIEF_S", "brief", "each", "uninterrupted"]
+
+BRIEF_S = 5.0
+"""What aborting uploads may take at a store that does not answer."""
 
 _AT_ONCE = 16
 _GRACE_S = 10.0
@@ -17,15 +22,32 @@ async def each[A, B](work: Callable[[A], Awaitable[B]], items: Iterable[A]) -> l
 
     The first failure cancels the rest and leaves, with those that came in the same moment, as an ExceptionGroup.
     """
-    slots = asyncio.Semaphore(_AT_ONCE)
+    todo = list(items)
+    results: dict[int, B] = {}
+    waiting = iter(enumerate(todo))  # shared: a task for every item would make cancelling many of them quadratic
 
-    async def one(item: A) -> B:
-        async with slots:
-            return await work(item)
+    async def take() -> None:
+        for index, item in waiting:
+            results[index] = await work(item)
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(item)) for item in items]
-    return [task.result() for task in tasks]
+        takers = [group.create_task(take()) for _ in range(min(_AT_ONCE, len(todo)))]
+    for taker in takers:
+        taker.result()  # raises where work cancelled itself, which the group takes for an end like any other
+    return [results[index] for index in range(len(todo))]
+
+
+async def brief[T](work: Awaitable[T]) -> T:
+    """Awaits clean-up for at most ``BRIEF_S``: a store that does not answer must not hold up a shutdown.
+
+    Raises:
+        TransientError: it was given up; what it began may be left.
+    """
+    try:
+        async with asyncio.timeout(BRIEF_S):
+            return await work
+    except TimeoutError as error:
+        raise TransientError(f"no answer within {BRIEF_S:g} s") from error
 
 
 async def uninterrupted[T](work: Coroutine[Any, Any, T], *, grace_s: float = _GRACE_S) -> T:

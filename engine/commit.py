@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.bounded import each
+from engine.committing import mark_key
 from engine.errors import AlreadyCommitted
 from engine.layout import MANIFEST
 from engine.lease import Hold
@@ -50,6 +51,7 @@ async def publish(manifest: Manifest, root: str, store: ObjectStore, hold: Hold)
     # Refused, perhaps because this very call was applied before and its answer lost: the attempt's id tells.
     there = Manifest.from_json(await store.get(key))
     if there.attempt != manifest.attempt:
+        await store.delete(mark_key(root, manifest.attempt))
         raise AlreadyCommitted(f"{key} exists: another attempt ({there.attempt}) has committed this batch meanwhile")
 
 

@@ -48,6 +48,7 @@ __all__ = [
     "UsageError",
     "WorkerDied",
     "nearest",
+    "ours",
 ]
 
 
@@ -320,6 +321,20 @@ class BatchFailed(EngineError):
         kinds = {error.failure for error in self.errors}
         order = (Failure.LEASE_LOST, Failure.SHUTDOWN, Failure.PERMANENT, Failure.TRANSIENT)
         return next(kind for kind in order if kind in kinds)
+
+
+def ours(error: BaseException, *, configured: bool = True) -> bool:
+    """Whether a failure, or one of several, lies with our own side, so that other messages would meet it too.
+
+    Args:
+        configured: the batch goes where ``config.toml`` says, not to a bucket that its message named: a bucket that
+            is not there, or refuses us, is then the operator's to mend.
+    """
+    if isinstance(error, BatchFailed | BaseExceptionGroup):
+        inner = error.errors if isinstance(error, BatchFailed) else error.exceptions
+        return any(ours(each, configured=configured) for each in inner)
+    kinds = (Unavailable, DestinationMissing, OwnAccessDenied) if configured else (Unavailable,)
+    return isinstance(error, kinds)
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

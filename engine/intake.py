@@ -7,10 +7,10 @@ import asyncio
 from engine.batch import Batch, SourceFile
 from engine.config import Settings
 from engine.core.mapping import load_mapping, validate_mapping
-from engine.errors import EngineError, MessageError, SourceMissing
+from engine.errors import AccessDenied, EngineError, MessageError, SourceMissing, Unavailable
 from engine.locations import destination_location, document_location, source_location
 from engine.message import MAX_DOCUMENT_BYTES, DocumentRef, Message, Pointer, parse_body, parse_message
-from engine.ports import Delivery, MappingStore, Stores
+from engine.ports import Delivery, MappingStore, ObjectStore, Stores
 
 __all__ = ["read_batch", "read_document", "read_message"]
 
@@ -20,10 +20,12 @@ async def read_message(delivery: Delivery, mappings: MappingStore, stores: Store
 
     Raises:
         MessageError: that is not a message, or asks for what the operator does not allow.
-        SourceMissing: the document does not exist.
-        AccessDenied: the document may not be read.
+        SourceMissing: the document does not exist, and its bucket does.
+        AccessDenied: the mapping may not be read, and others may.
         MappingError: there is no such mapping, or it is not valid.
-        TransientError: the document or the mapping store cannot be reached.
+        OwnAccessDenied: the document, or the mapping store, may not be read: all of both is our own side.
+        Unavailable: the document's bucket or the mapping store is not there, or cannot be reached.
+        TransientError: the document was replaced while it was read.
     """
     # On a thread, here and below: one with 100,000 files, or with 10,000 problems, takes a second.
     read = await asyncio.to_thread(parse_body, delivery.body)
@@ -45,9 +47,20 @@ async def read_document(document: DocumentRef, stores: Stores, settings: Setting
                 raise MessageError(f"{what}: split the batch", file=str(document))
             body = b"".join([piece async for piece in reader])
     except SourceMissing:
+        await _look_for_bucket(store, document)
         what = "the document of the message does not exist: put it there, then send the pointer again"
         raise SourceMissing(what, file=str(document)) from None
     return await asyncio.to_thread(parse_message, body, name=str(document))
+
+
+async def _look_for_bucket(store: ObjectStore, document: DocumentRef) -> None:
+    """Raises Unavailable where there is no bucket: the operator allows it by name, so no message is to blame."""
+    try:
+        await anext(store.list(document.key), None)
+    except SourceMissing as error:
+        raise Unavailable(f"the bucket of the message's document does not exist: s3://{document.bucket}") from error
+    except AccessDenied:
+        pass  # it may be read and not listed, so it is there
 
 
 async def read_batch(message: Message, mappings: MappingStore, settings: Settings) -> Batch:

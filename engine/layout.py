@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,6 +13,7 @@ __all__ = ["MANIFEST", "OutputKeys", "output_keys"]
 
 MANIFEST = "manifest.json"
 
+_UNSAYABLE = re.compile("[\x00-\x1f\x7f\ufffe\uffff]")  # a bucket that holds one such key answers no question about it
 _COMPRESSION = (".gz", ".gzip", ".zst", ".zstd")
 
 
@@ -29,8 +31,10 @@ def output_keys(root: str, names: Sequence[str], suffix: str) -> list[OutputKeys
         suffix: of the data objects, as ``.jsonl``.
 
     Raises:
-        FileError: a name that cannot be part of a key here (empty, or with ``.`` or ``..`` as a segment).
+        FileError: a name that cannot be part of a key here (empty, with ``.`` or ``..`` as a segment, or with a
+            character that XML cannot say, in which S3 answers); or a ``root`` with such a character.
     """
+    _sayable(root)
     bases = [_stem(_safe(name)) for name in names]
     while taken := {base for base, times in Counter(bases).items() if times > 1}:
         # Again, because a full name may meet another file's stem; it ends, because full names are unique.
@@ -51,6 +55,13 @@ def _without(name: str, ending: str) -> str:
 
 
 def _safe(name: str) -> str:
-    if not name or any(segment in ("", ".", "..") for segment in name.split("/")) or "\0" in name:
+    if not name or any(segment in ("", ".", "..") for segment in name.split("/")):
         raise FileError("this key cannot name an output: it is empty or has an empty, '.' or '..' segment", file=name)
+    return _sayable(name)
+
+
+def _sayable(name: str) -> str:
+    if _UNSAYABLE.search(name):
+        what = "cannot be part of an output's key: it has a control character, U+FFFE or U+FFFF"
+        raise FileError(f"{name!a} {what}", file=ascii(name))
     return name

@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 import structlog
 
 from engine.batch import Batch
-from engine.errors import BatchFailed, DestinationMissing, EngineError, OwnAccessDenied, Unavailable
+from engine.errors import EngineError
 from engine.layout import MANIFEST
 from engine.ports import Stores
 
-__all__ = ["Backoff", "in_time", "is_outage", "pause", "probe", "wait_for"]
+__all__ = ["Backoff", "in_time", "pause", "probe", "wait_for"]
 
 log = structlog.get_logger()
 
@@ -29,18 +29,6 @@ class Backoff:
     def next_s(self) -> float:
         pause_s, self._next_s = self._next_s, min(self._next_s * 2, self._longest_s)
         return pause_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
-
-
-def is_outage(error: EngineError, *, configured: bool) -> bool:
-    """Whether a failure lies with our own side, so that other messages would meet it too.
-
-    Args:
-        configured: the batch goes where ``config.toml`` says, not to a bucket that its message named: a bucket that
-            is not there, or refuses us, is then the operator's to mend.
-    """
-    errors = error.errors if isinstance(error, BatchFailed) else [error]
-    ours = (Unavailable, DestinationMissing, OwnAccessDenied) if configured else (Unavailable,)
-    return any(isinstance(each, ours) for each in errors)
 
 
 async def probe(batch: Batch, stores: Stores) -> None:
@@ -88,10 +76,11 @@ async def in_time(stop: asyncio.Event, spare_s: float, most_s: float | None = No
     Raises:
         TimeoutError: the body did not end in time, and was cancelled.
     """
+    running = True
     async with asyncio.timeout(most_s) as limit:
 
         def hurry(_: object) -> None:
-            if not limit.expired():
+            if running and not limit.expired():  # it may be on its way when the body ends: a limit left is not set
                 end = asyncio.get_running_loop().time() + spare_s
                 limit.reschedule(min(end, limit.when() or end))
 
@@ -100,5 +89,6 @@ async def in_time(stop: asyncio.Event, spare_s: float, most_s: float | None = No
         try:
             yield
         finally:
+            running = False
             on_stop.remove_done_callback(hurry)
             on_stop.cancel()

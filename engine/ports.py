@@ -295,7 +295,9 @@ class MappingStore(Protocol):
 
         Raises:
             MappingError: there is no such mapping, or the id is not one.
-            TransientError: the store cannot be reached.
+            AccessDenied: this mapping may not be read, and others may.
+            OwnAccessDenied: the store may not be read.
+            Unavailable: the store is not there, or cannot be reached.
         """
         ...
 

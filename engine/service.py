@@ -14,9 +14,9 @@ import structlog
 from engine.batch import Batch, Committed, Effort, SourceFile, run_batch
 from engine.config import Settings
 from engine.disposal import Disposal
-from engine.errors import EngineError, ShuttingDown, TransientError, Unavailable
+from engine.errors import EngineError, OwnAccessDenied, ShuttingDown, TransientError, Unavailable, ours
 from engine.lease import Heartbeat, Lease, OpenQueue, clock
-from engine.outage import Backoff, in_time, is_outage, pause, probe, wait_for
+from engine.outage import Backoff, in_time, pause, probe, wait_for
 from engine.pipeline import FileProgress
 from engine.pool.open import Pool
 from engine.ports import Delivery, Queue, S3Location, Stores
@@ -163,7 +163,7 @@ class Service:
                 batch_id = None
                 if turn.batch is not None:
                     batch_id = turn.batch.batch_id
-                    turn.outage = is_outage(turn.failure, configured=self._goes_where_configured(turn.batch))
+                    turn.outage = ours(turn.failure, configured=self._goes_where_configured(turn.batch))
                 await disposal.failed(lease, turn.failure, batch_id, outage=turn.outage)
 
     async def _work(self, turn: _Turn, lease: Lease) -> None:
@@ -193,12 +193,13 @@ class Service:
             self.observer.batch_committed(batch, committed)
 
     async def _read(self, delivery: Delivery, lease: Lease) -> Batch:
-        """The batch that the message asks for. Where our own mapping store is out, the message waits in our hands."""
+        """The batch that the message asks for. Where our own mapping store, or the bucket of the message's document, is
+        out or refuses us, the message waits in our hands."""
         backoff = Backoff()
         while True:
             try:
                 return await self.read_message(delivery)
-            except Unavailable as error:
+            except (Unavailable, OwnAccessDenied) as error:
                 pause_s = backoff.next_s()
                 log.warning("message cannot be read now", error=str(error), again_in_s=round(pause_s, 1))
                 await asyncio.sleep(pause_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -231,6 +231,13 @@ class World[S: MemoryStore, D: MemoryStore]:
         """Exactly the output of ``names`` and the manifest are there; no checkpoint, no open upload."""
         assert await keys(self.destination) == output_of(names, root)
         assert not self.destination.open_keys()
+
+    def age(self, hours: float) -> None:
+        """Makes all that lies at the destination so much older."""
+        objects = self.destination._objects
+        for key, entry in objects.items():
+            made = (entry.info.modified or 0.0) - hours * 3600
+            objects[key] = replace(entry, info=replace(entry.info, modified=made))
 
     def has_idle_workers(self) -> bool:
         return all(worker.running == worker.queued == 0 for worker in self.pool.statistics().workers)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
@@ -199,6 +200,45 @@ async def test_failing_to_abort_does_not_hide_the_death() -> None:
         await run()
     assert caught.value.exceptions == (death,)
     assert death.__notes__ == ["an upload was left open: down"]
+
+
+async def test_a_store_that_hangs_when_a_worker_has_died_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The death is told soon all the same, with what was left."""
+    monkeypatch.setattr("engine.bounded.BRIEF_S", 0.01)
+
+    class Hung(MemoryStore):
+        async def abort(self, upload: PendingUpload) -> None:
+            await asyncio.Event().wait()
+
+    death = WorkerDied("killed")
+    run = Run(Scripted({0: [death]}), tries=1)
+    run.store = Hung()
+    await run.store.begin("b/data/0")
+    with pytest.raises(ExceptionGroup) as caught:
+        async with asyncio.timeout(10):
+            await run()
+    assert caught.value.exceptions == (death,)
+    assert death.__notes__ == ["an upload was left open: no answer within 0.01 s"]
+
+
+async def test_many_files_take_no_more_tasks_than_few() -> None:
+    """Of 50,000 files only what the workers have ahead is begun when the first fails: nobody cancels thousands."""
+    run = Run(Scripted({0: [AccessDenied("no")]}), 50_000)
+    run.pool.forever = set(range(1, 50_000))
+    loop, made = asyncio.get_running_loop(), 0
+
+    def make[T](loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], **options: Any) -> asyncio.Task[T]:
+        nonlocal made
+        made += 1
+        return asyncio.Task(work, loop=loop, **options)
+
+    loop.set_task_factory(make)
+    try:
+        with pytest.raises(ExceptionGroup):
+            await run()
+    finally:
+        loop.set_task_factory(None)
+    assert made == len(run.pool.runs) == attempts._AHEAD * run.pool.workers * run.pool.pipelines
 
 
 async def test_cancelled_while_it_waits_for_another_try(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from engine.adapters.memory import MemoryStore
-from engine.batch import Committed, Effort, run_batch
+from engine.batch import Committed, Effort, _files, run_batch
+from engine.checkpoint import checkpoint_key
 from engine.errors import AccessDenied, BatchFailed, DestinationExists, EngineError, Failure, LeaseLost, TransientError
 from engine.lease import NoLease
 from engine.manifest import Manifest
 from engine.ports import ObjectInfo, PendingUpload, Upload
-from tests.batches import World, batch, fill, keys, open_world
+from engine.resume import abandon, adopt, forget
+from tests.batches import ROOT, SOURCE, World, batch, fill, keys, open_world
 
 type Plain = World[MemoryStore, MemoryStore]
 
@@ -60,6 +62,60 @@ async def test_an_empty_prefix_fails(world: Plain) -> None:
     """A prefix without an object fails the batch and names the prefix."""
     with pytest.raises(BatchFailed, match="no object under memory-source/nowhere/"):
         await world.run(batch("nowhere/"))
+
+
+async def test_a_prefix_has_its_bound(world: Plain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More objects than a message may name fail the batch for good, and are not listed any further."""
+    monkeypatch.setattr("engine.batch.MAX_FILES", 3)
+    await world.source.put("in/", b"")
+    await fill(world.source, 3)
+    assert len((await world.run(batch("in/"))).manifest.files) == 3
+    await fill(world.source, 6)
+    listed: list[str] = []
+
+    class Endless(MemoryStore):
+        async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
+            async for info in world.source.list(prefix):
+                listed.append(info.key)
+                yield info
+
+    world.stores._stores[SOURCE] = Endless()
+    with pytest.raises(BatchFailed, match="prefix: more than 3 objects lie under memory-source/in/") as caught:
+        await world.run(batch("in/", batch_id="b2", root="out/b2/"))
+    assert caught.value.kind is Failure.PERMANENT
+    assert len(listed) == 5
+
+
+async def test_every_step_around_the_files_is_a_step_forward(world: Plain) -> None:
+    """Listing, measuring, dropping, forgetting, abandoning: none of it, with thousands of files, is a stall."""
+
+    class Counted(NoLease):
+        steps = 0
+
+        def advanced(self) -> None:
+            self.steps += 1
+
+        def taken(self) -> int:
+            taken, self.steps = self.steps, 0
+            return taken
+
+    hold, to = Counted(), world.destination
+    names = await fill(world.source, 20)
+    await _files(batch("in/"), world.source, hold, sized=False)
+    assert hold.taken() == 20
+    await _files(batch(names), world.source, hold, sized=True)
+    assert hold.taken() == 20
+
+    async def leave() -> None:
+        for name in names:
+            await to.put(checkpoint_key(ROOT, name, None), b"garbage")
+            await to.begin(f"{ROOT}data/{name}")
+
+    for work in (forget(ROOT, to, hold), abandon(ROOT, to, hold), adopt(ROOT, [], world.source, to, hold)):
+        await leave()
+        await work
+        assert hold.taken() == 80  # each listed and removed, checkpoints and uploads
+        await world.nothing_is_left()
 
 
 async def test_a_missing_file_leaves_nothing(world: Plain) -> None:
@@ -210,21 +266,19 @@ async def test_cancellation_leaves_nothing() -> None:
 
 async def test_two_runs_of_one_batch_commit_once(world: Plain) -> None:
     """Two attempts at one batch at once, each fencing the other off and tried again: one of them writes the manifest,
-    the other finds it or is told that it was beaten."""
+    the other finds it, at once or after it was told that it was beaten, and tidies up what it has left."""
     names = await fill(world.source, 4)
 
-    async def until_done() -> Committed | None:
+    async def until_done() -> Committed:
         while True:
             try:
                 return await world.run(batch(names))
             except BatchFailed as error:
-                if error.kind is Failure.LEASE_LOST:
-                    return None
-                if error.kind is not Failure.TRANSIENT:
+                if error.kind not in (Failure.LEASE_LOST, Failure.TRANSIENT):
                     raise
 
     outcomes = await asyncio.gather(until_done(), until_done())
-    assert sum(outcome is not None and not outcome.before for outcome in outcomes) == 1
+    assert sum(not outcome.before for outcome in outcomes) == 1
     await world.is_committed(names)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
-from engine.bounded import each, uninterrupted
+from engine.bounded import brief, each, uninterrupted
 from engine.errors import TransientError
 
 
@@ -52,6 +54,67 @@ async def test_the_first_failure_cancels_the_rest() -> None:
     assert [type(error) for error in caught.value.exceptions] == [TransientError]
     assert begun <= 17  # the failure's own place may be taken once more
     assert ended == ["cancelled"] * (begun - 1)
+
+
+async def test_each_takes_as_many_tasks_for_many_items_as_for_few() -> None:
+    """Of 50,000 items the first fails, or all are done, and sixteen tasks have been made: no task waits for its turn
+    among thousands, each of which would be looked at when any is cancelled."""
+    loop = asyncio.get_running_loop()
+    made = 0
+
+    def make[T](loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], **options: Any) -> asyncio.Task[T]:
+        nonlocal made
+        made += 1
+        return asyncio.Task(work, loop=loop, **options)
+
+    async def fail(item: int) -> None:
+        await asyncio.sleep(0)
+        raise TransientError(str(item))
+
+    async def same(item: int) -> int:
+        return item
+
+    loop.set_task_factory(make)
+    try:
+        with pytest.raises(ExceptionGroup):
+            await each(fail, range(50_000))
+        assert made == 16
+        assert await each(same, iter(range(50_000))) == list(range(50_000))
+        assert made == 32
+    finally:
+        loop.set_task_factory(None)
+
+
+async def test_work_that_cancels_itself_is_no_result() -> None:
+    """Nobody takes the results of the others for all."""
+
+    async def work(item: int) -> int:
+        if item == 3:
+            raise asyncio.CancelledError
+        return item
+
+    with pytest.raises(asyncio.CancelledError):
+        await each(work, range(20))
+
+
+async def test_brief_work_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What hangs is cancelled and is a transient failure that says so; what is done in time is left alone."""
+    monkeypatch.setattr("engine.bounded.BRIEF_S", 0.01)
+    ended: list[str] = []
+
+    async def hang() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("cancelled")
+
+    async def seven() -> int:
+        return 7
+
+    with pytest.raises(TransientError, match="no answer"):
+        await brief(hang())
+    assert ended == ["cancelled"]
+    assert await brief(seven()) == 7
 
 
 @pytest.mark.parametrize("fails", [False, True])

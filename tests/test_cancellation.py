@@ -241,7 +241,7 @@ async def test_a_batch_at_every_operation_of_its_stores(world: Watching, scenari
         await world.is_committed(names)
         if strike.struck is None:
             break
-    assert at > (7 if scenario == "committed before" else 30)  # or nothing was tried
+    assert at > (7 if scenario == "committed before" else 20)  # or nothing was tried
 
 
 @pytest.mark.parametrize("existing", ["done", "refuse"])

@@ -119,9 +119,10 @@ def test_any_deaths_and_a_last_attempt(deaths: list[Death], files: int, rows: in
 @settings(max_examples=examples(100))
 @given(st.lists(DEATHS, min_size=1, max_size=3), st.integers(1, 2))
 def test_any_deaths_and_the_janitor(deaths: list[Death], files: int) -> None:
-    """Where no attempt follows, the janitor leaves a committed batch whole, and of any other nothing."""
+    """Where no attempt follows, and none can be alive, the janitor leaves a committed batch whole and nothing else."""
 
     async def abandon(world: Watching, names: list[str], expected: dict[str, bytes]) -> None:
+        world.age(hours=13.1)
         await sweep_destination(world.destination, "out/", before=float("inf"))
         if await keys(world.destination):
             await is_clean(world, expected)

@@ -45,11 +45,12 @@ class Held(NoLease):
 
 async def test_a_permanent_failure_discards_what_earlier_attempts_left(world: Watching) -> None:
     """A batch that will not be tried again leaves nothing, wherever it fails: neither this attempt's files nor those
-    of others, pending or visible already."""
+    of others, pending or visible already, once none of these can be alive."""
     names = await fill(world.source, 2)
     for stopped in (at_complete, at_manifest):
         for broken in ([*names, "in/gone.csv"], "nowhere/", ["../up.csv"]):
             await attempt(world, batch(names), stopped)
+            world.age(hours=12.1)
             await MemoryStore.begin(world.destination, ROOT + "data/in/dead.jsonl")
             with pytest.raises(BatchFailed) as caught:
                 await world.run(batch(broken))
@@ -100,6 +101,29 @@ async def test_a_permanent_failure_after_anothers_commit_discards_nothing(world:
         await world.run(batch([*names, "in/gone.csv"]))
     assert caught.value.kind is Failure.PERMANENT
     assert set(output_of(names)) <= set(await keys(world.destination))
+
+
+async def test_a_destination_that_hangs_does_not_hold_up_a_cancelled_batch(
+    world: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cancelled while a checkpoint is on its way to a store that no longer answers, a batch gives up aborting the
+    file's uploads as well."""
+    monkeypatch.setattr("engine.bounded.BRIEF_S", 0.01)
+    names, hung = await fill(world.source, 1), asyncio.Event()
+
+    async def hang(call: Call) -> None:
+        if call.operation in ("put", "abort") and not call.done:
+            hung.set()
+            await asyncio.Event().wait()
+
+    world.destination.hook = hang
+    running = asyncio.create_task(world.run(batch(names)))
+    await hung.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(5):
+            await running
+    assert world.destination.count("abort") == 2
 
 
 async def test_only_a_holder_deletes_what_is_visible() -> None:

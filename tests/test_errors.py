@@ -8,15 +8,21 @@ import pytest
 
 from engine import errors
 from engine.errors import (
+    AccessDenied,
     BatchFailed,
+    DestinationMissing,
     EngineError,
     Failure,
     FileError,
     MappingError,
+    OwnAccessDenied,
     Problem,
     SourceMissing,
+    TransientError,
+    Unavailable,
     WorkerDied,
     nearest,
+    ours,
 )
 
 CLASSES = [getattr(errors, name) for name in errors.__all__]
@@ -70,3 +76,24 @@ def test_nearest() -> None:
     assert nearest("delimeter", ["delimiter", "quote"]) == " (did you mean 'delimiter'?)"
     assert nearest("AMOUNT", ["amount"]) == " (did you mean 'amount'?)"
     assert nearest("xyz", ["delimiter"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "configured", "elsewhere"),
+    [
+        (Unavailable("down"), True, True),
+        (TransientError("the client's side"), False, False),
+        (SourceMissing("gone"), False, False),
+        (AccessDenied("to the client's bucket"), False, False),
+        (DestinationMissing("no bucket"), True, False),
+        (OwnAccessDenied("not ours"), True, False),
+        (BatchFailed("b", [SourceMissing("gone"), Unavailable("down")]), True, True),
+        (BatchFailed("b", [TransientError("reset")]), False, False),
+        (ExceptionGroup("", [SourceMissing("gone"), ExceptionGroup("", [Unavailable("down")])]), True, True),
+        (ExceptionGroup("", [RuntimeError("a bug")]), False, False),
+    ],
+)
+def test_what_is_our_own(error: Exception, configured: bool, elsewhere: bool) -> None:
+    """Only what any other message would meet too; a bucket that one message named is that message's own trouble."""
+    assert ours(error, configured=True) is configured
+    assert ours(error, configured=False) is elsewhere

@@ -15,7 +15,7 @@ from engine.adapters.settings import StoreSettings
 from engine.adapters.stores import StoresFactory
 from engine.batch import Batch, SourceFile
 from engine.config import DestinationSettings, QueueSettings, Settings
-from engine.errors import AccessDenied, Failure, MappingError, MessageError, SourceMissing, Unavailable
+from engine.errors import Failure, MappingError, MessageError, OwnAccessDenied, SourceMissing, Unavailable
 from engine.intake import read_message
 from engine.message import MAX_DOCUMENT_BYTES
 from engine.ports import Credentials, Delivery, Location, MappingStore, S3Location, Stores
@@ -150,8 +150,9 @@ async def test_a_missing_mapping_is_the_messages_fault(mappings: MappingStore) -
 
 
 async def test_documents_in_s3(mappings: MappingStore, aws: Aws) -> None:
-    """Over HTTP, reached as the destination is: the version that is named, or the latest; a key, a version and a bucket
-    that are not there are missing documents; one that may not be read is denied; an outage is our own."""
+    """Over HTTP, reached as the destination is: the version that is named, or the latest; a key and a version that
+    are not there are missing documents; one that may not be read, a bucket that is not there and an outage are our
+    own trouble."""
     bucket = aws.bucket("documents")
     client = aws.server.client("s3")
     client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -173,10 +174,12 @@ async def test_documents_in_s3(mappings: MappingStore, aws: Aws) -> None:
 
     assert await read(pointer("b.json", bucket)) == "second"
     assert await read(pointer("b.json", bucket, version_id=first)) == "first"
-    for missing in (pointer("c.json", bucket), pointer("b.json", bucket, version_id="nope"), pointer("b.json", "gone")):
+    for missing in (pointer("c.json", bucket), pointer("b.json", bucket, version_id="nope")):
         with pytest.raises(SourceMissing, match="document of the message does not exist"):
             await read(missing)
-    denied = pytest.raises(AccessDenied, match=rf"s3://{bucket}/b\.json")
+    with pytest.raises(Unavailable, match="bucket of the message's document does not exist: s3://gone"):
+        await read(pointer("b.json", "gone"))
+    denied = pytest.raises(OwnAccessDenied, match=rf"s3://{bucket}/b\.json")
     with fault_proxy(aws.endpoint_url, Rule(Match("GetObject"), Refuse(403, "AccessDenied"))) as proxy, denied:
         await read(pointer("b.json", bucket), proxy.url)
     with pytest.raises(Unavailable):

@@ -12,6 +12,7 @@ from engine.adapters.local import LocalStore
 from engine.adapters.memory import MemoryStore
 from engine.adapters.settings import StoreSettings
 from engine.checkpoint import checkpoint_key
+from engine.committing import MARK, mark_key
 from engine.errors import TransientError
 from engine.janitor import Swept, sweep_destination
 from tests.batches import Call, Watching, at_complete, at_manifest, attempt, batch, fill, keys, open_watching, output_of
@@ -30,6 +31,8 @@ async def abandoned(world: Watching, name: str, *, visible: bool = False) -> lis
     names = await fill(world.source, 2)
     work = batch(names, batch_id=name, root=f"out/{name}/")
     await attempt(world, work, at_manifest if visible else at_complete)
+    if visible:
+        world.age(hours=13.1)
     return names
 
 
@@ -53,6 +56,49 @@ async def test_an_abandoned_batch_goes_whole(world: Watching) -> None:
     assert await sweep_destination(world.destination, "out/", before=ALL) == Swept(uploads=6, checkpoints=4)
     await world.nothing_is_left()
     assert await sweep_destination(world.destination, "out/", before=ALL) == Swept(0, 0)
+
+
+@pytest.mark.parametrize("sign", ["checkpoint", "mark"])
+async def test_visible_output_is_spared_while_its_batch_may_be_alive(world: Watching, sign: str) -> None:
+    """Asked to spare nothing, the janitor still deletes no visible object whose checkpoint, or the mark of an attempt
+    beside it, is younger than 13 hours, and keeps the checkpoint; a dry run says so. The batch can be resumed."""
+    names = await abandoned(world, "b", visible=True)
+    before = set(await keys(world.destination))
+    for key in before:
+        if ("committing-" in key) == (sign == "mark") and "/checkpoints/" in key:
+            await world.destination.put(key, await world.destination.get(key))
+    for dry_run in (True, False):
+        assert await sweep_destination(world.destination, "out/", before=ALL, dry_run=dry_run) == Swept(0, 0)
+    assert set(await keys(world.destination)) == {key for key in before if sign == "mark" or MARK not in key}
+    assert (await world.run(batch(names, batch_id="b", root="out/b/"))).resumed == 2
+    await world.is_committed(names, "out/b/")
+
+
+async def test_a_batch_that_commits_just_before_the_delete_keeps_its_output(world: Watching) -> None:
+    """An attempt that nobody can have known of writes its manifest between the look at an object and its end: it is
+    looked for once more."""
+    await abandoned(world, "b", visible=True)
+
+    async def commit(call: Call) -> None:
+        if call.operation == "standing" and call.done:
+            world.destination.hook = _nothing
+            await MemoryStore.put(world.destination, "out/b/manifest.json", b"{}")
+
+    world.destination.hook = commit
+    before = set(await keys(world.destination))
+    assert await sweep_destination(world.destination, "out/", before=ALL) == Swept(0, 0)
+    assert {key for key in before if "/checkpoints/" not in key} < set(await keys(world.destination))
+
+
+async def test_marks_go_when_they_tell_nothing_any_more(world: Watching) -> None:
+    """Those of a committed batch at once, those of dead attempts when they are old, with checkpoints or without."""
+    for name in ("old", "young", "done"):
+        await world.destination.put(mark_key(f"out/{name}/", "a" * 32), b"")
+        if name == "old":
+            world.age(hours=13.1)
+    await world.destination.put("out/done/manifest.json", b"{}")
+    await sweep_destination(world.destination, "out/", before=ALL)
+    assert await keys(world.destination) == ["out/done/manifest.json", mark_key("out/young/", "a" * 32)]
 
 
 async def test_a_dry_run_tells_the_same_and_removes_nothing(world: Watching) -> None:

@@ -38,9 +38,25 @@ def test_a_full_name_never_meets_another_stem() -> None:
     assert len({key.rejects for key in keys}) == len(names)
 
 
-@pytest.mark.parametrize("name", ["", "/a.csv", "a//b.csv", "../a.csv", "a/./b.csv", "a/..", "a\0.csv"])
+@pytest.mark.parametrize("name", ["", "/a.csv", "a//b.csv", "../a.csv", "a/./b.csv", "a/.."])
 def test_names_that_cannot_be_keys(name: str) -> None:
     """A key that would leave the batch's prefix, or that no folder can hold, is refused and named."""
     with pytest.raises(FileError) as caught:
         output_keys("x/", ["ok.csv", name], ".jsonl")
     assert caught.value.file == name
+
+
+@pytest.mark.parametrize("character", [*map(chr, range(32)), "\x7f", "\ufffe", "\uffff"])
+def test_keys_that_xml_cannot_say(character: str) -> None:
+    """S3 answers in XML: a key with such a character would be taken, and never be spoken of in a way that can be read.
+    It is refused, and named by its escapes."""
+    for root, name in (("x/", f"a{character}.csv"), (f"x{character}/", "a.csv")):
+        with pytest.raises(FileError, match="control character") as caught:
+            output_keys(root, ["ok.csv", name], ".jsonl")
+        escaped = ascii(name if character in name else root)
+        assert caught.value.file == escaped
+        assert escaped in caught.value.message
+    assert (
+        output_keys("x/", ["\u00fc \ud7ff\ue000\U0010ffff\x80.csv"], "")[0].data
+        == "x/data/\u00fc \ud7ff\ue000\U0010ffff\x80"
+    )

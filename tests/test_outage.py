@@ -6,17 +6,8 @@ import asyncio
 
 import pytest
 
-from engine.errors import (
-    AccessDenied,
-    BatchFailed,
-    DestinationMissing,
-    EngineError,
-    OwnAccessDenied,
-    SourceMissing,
-    TransientError,
-    Unavailable,
-)
-from engine.outage import Backoff, in_time, is_outage, pause, probe, wait_for
+from engine.errors import AccessDenied, EngineError, Unavailable
+from engine.outage import Backoff, in_time, pause, probe, wait_for
 from tests.batches import Stores, Watched, batch, keys
 
 
@@ -26,25 +17,6 @@ def test_pauses_double_within_bounds() -> None:
         backoff = Backoff(1.0, 30.0)
         for longest in (1, 2, 4, 8, 16, 30, 30, 30):
             assert longest / 2 <= backoff.next_s() <= longest
-
-
-@pytest.mark.parametrize(
-    ("error", "configured", "elsewhere"),
-    [
-        (Unavailable("down"), True, True),
-        (TransientError("the client's side"), False, False),
-        (SourceMissing("gone"), False, False),
-        (AccessDenied("to the client's bucket"), False, False),
-        (DestinationMissing("no bucket"), True, False),
-        (OwnAccessDenied("not ours"), True, False),
-        (BatchFailed("b", [SourceMissing("gone"), Unavailable("down")]), True, True),
-        (BatchFailed("b", [TransientError("reset")]), False, False),
-    ],
-)
-def test_what_is_an_outage(error: EngineError, configured: bool, elsewhere: bool) -> None:
-    """Only what any other message would meet too; a bucket that one message named is that message's own trouble."""
-    assert is_outage(error, configured=True) is configured
-    assert is_outage(error, configured=False) is elsewhere
 
 
 async def test_the_probe_reads_and_writes_and_leaves_nothing() -> None:
@@ -190,6 +162,20 @@ async def test_without_a_stop_there_is_the_limit_in_all() -> None:
     with pytest.raises(TimeoutError):
         async with in_time(stop, 3600, 0.01):
             await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("steps", range(5))
+async def test_a_stop_in_the_moment_that_the_body_ends(steps: int) -> None:
+    """However far the news of it has come when the body is done, nothing is raised where nobody could catch it."""
+    stop, raised = asyncio.Event(), []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context))
+    async with in_time(stop, 3600, 3600):
+        stop.set()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert raised == []
 
 
 async def test_a_stop_while_the_limit_strikes() -> None:

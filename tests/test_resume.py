@@ -13,7 +13,16 @@ from engine.adapters.memory import MemoryStore
 from engine.batch import Batch, Effort, SourceFile, run_batch
 from engine.checkpoint import checkpoint_key
 from engine.core.limits import Limits
-from engine.errors import AccessDenied, BatchFailed, TransientError
+from engine.errors import (
+    AccessDenied,
+    BatchFailed,
+    DestinationMissing,
+    EngineError,
+    OwnAccessDenied,
+    TransientError,
+    Unavailable,
+)
+from engine.lease import NoLease
 from engine.manifest import Manifest
 from engine.pipeline import FileProgress
 from engine.ports import LocalLocation, PendingUpload
@@ -106,6 +115,23 @@ async def test_only_unfinished_files_are_read(world: Watching) -> None:
 
 async def _acquire(semaphore: asyncio.Semaphore) -> None:
     await semaphore.acquire()
+
+
+@pytest.mark.parametrize("error", [Unavailable("down"), OwnAccessDenied("no"), DestinationMissing("gone")])
+async def test_what_is_our_own_costs_no_finished_file(world: Watching, error: EngineError) -> None:
+    """Where the destination is out, closed to us or gone, be it beside a failure of the client's, the message comes
+    again: what is finished is kept for it, as a transient failure keeps it."""
+    names = await fill(world.source, 2)
+
+    async def fail(call: Call) -> None:
+        if call.operation == "complete" and not call.done:
+            raise error if call.key.endswith("data/in/0.jsonl") else AccessDenied("somebody else's")
+
+    world.destination.hook = fail
+    with pytest.raises(BatchFailed):
+        await world.run(batch(names))
+    world.destination.hook = nothing
+    assert (await world.run(batch(names))).resumed == 2
 
 
 async def test_progress_counts_what_was_taken_over(world: Watching) -> None:
@@ -224,6 +250,7 @@ async def test_a_file_that_the_batch_no_longer_has(world: Watching) -> None:
     names = await fill(world.source, 3)
     await attempt(world, batch(names), at_manifest)
     assert ROOT + "data/in/2.jsonl" in await keys(world.destination)
+    world.age(hours=12.1)
     committed = await world.run(batch(names[:2]))
     assert committed.resumed == 2
     await world.is_committed(names[:2])
@@ -233,6 +260,7 @@ async def test_a_file_that_became_another_discards_what_was_visible(world: Watch
     """A source that was replaced when its old output was visible: old rejects go, though nothing replaces them."""
     names = await fill(world.source, 1)
     await attempt(world, batch(names), at_manifest)
+    world.age(hours=12.1)
     await world.source.put(names[0], b"id,name\n7,good\n")
     await world.run(batch(names))
     assert await keys(world.destination) == [ROOT + "data/in/0.jsonl", ROOT + "manifest.json"]
@@ -302,11 +330,11 @@ async def test_sweep_and_forget() -> None:
         await store.begin(key)
     async for upload in store.open_uploads(""):
         ids[upload.key] = upload.upload_id
-    assert await sweep("b/", store, keep={ids["b/data/b"]}) == 2
+    assert await sweep("b/", store, NoLease(), keep={ids["b/data/b"]}) == 2
     assert store.open_keys() == ("b/data/b", "b/datax", "c/data/a")
     for key in ("b/checkpoints/1.json", "b/checkpoints/2.json", "b/checkpoint", "c/checkpoints/1.json"):
         await store.put(key, b"")
-    await forget("b/", store)
+    await forget("b/", store, NoLease())
     assert store.open_keys() == ("b/datax", "c/data/a")
     assert await keys(store) == ["b/checkpoint", "c/checkpoints/1.json"]
 

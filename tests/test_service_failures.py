@@ -11,7 +11,7 @@ import pytest
 from engine.adapters.memory import MemoryStore
 from engine.batch import Batch
 from engine.config import QueueSettings
-from engine.errors import LeaseLost, TransientError, Unavailable
+from engine.errors import EngineError, LeaseLost, OwnAccessDenied, TransientError, Unavailable
 from engine.lease import Lease, clock
 from engine.outage import Backoff
 from engine.ports import Delivery
@@ -192,12 +192,14 @@ async def test_a_failing_source_stops_nobody(world: Serving) -> None:
     assert world.destination.count("begin", key=f"{names[0]}/data/.probe") == 0
 
 
-async def test_an_outage_of_the_mapping_store_holds_the_message(world: Serving) -> None:
-    """The message in hand waits there, however often that takes, without another receive of it or of others."""
+@pytest.mark.parametrize("error", [Unavailable("the mapping store is down"), OwnAccessDenied("may not read it")])
+async def test_an_outage_of_the_mapping_store_holds_the_message(world: Serving, error: EngineError) -> None:
+    """Down or closed to us: the message in hand waits there, however often that takes, without another receive of it
+    or of others, and is not dead-lettered."""
     names = await fill(world.source, 2)
     for name in names:
         await world.queue.send(name)
-    failures = [Unavailable("the mapping store is down") for _ in range(20)]
+    failures = [error for _ in range(20)]
 
     async def out(delivery: Delivery) -> Batch:
         if failures:

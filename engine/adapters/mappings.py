@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import re
 
-from engine.errors import AccessDenied, ConfigError, MappingError, SourceMissing, nearest
-from engine.ports import LocalLocation, Location, S3Location, Stores
+from engine.errors import (
+    AccessDenied,
+    ConfigError,
+    EngineError,
+    MappingError,
+    OwnAccessDenied,
+    SourceMissing,
+    TransientError,
+    Unavailable,
+    nearest,
+)
+from engine.ports import LocalLocation, Location, ObjectStore, S3Location, Stores
 
 __all__ = ["ObjectMappingStore", "mapping_store"]
 
@@ -27,33 +37,69 @@ class ObjectMappingStore:
         self._stores = stores
         self._location = location
         self._prefix = prefix
+        self._readable: str | None = None  # the document that was read last
 
     async def get(self, mapping_id: str) -> tuple[str, bytes]:
-        """As the port says; also raises :class:`~engine.errors.AccessDenied` when the store may not be read."""
+        """As the port says. What is wrong with the store as a whole is no message's fault:
+
+        Raises:
+            MappingError: the store is there and has no such mapping.
+            OwnAccessDenied: the store may not be read.
+            Unavailable: it is not there, or cannot be read now.
+            AccessDenied: this document may not be read, while another may.
+        """
         if not _ID.fullmatch(mapping_id) or mapping_id in {".", ".."}:
             raise MappingError(f"{mapping_id!r} is not a mapping id: 1 to 128 of A-Z a-z 0-9 . _ -")
         store = await self._stores.open(self._location)
-        for suffix in _SUFFIXES:
-            name = mapping_id + suffix
-            try:
-                return name, await store.get(self._prefix + name)
-            except SourceMissing:
-                continue
-        where = " or ".join(f"{self._location}/{self._prefix}{mapping_id}{suffix}" for suffix in _SUFFIXES)
-        raise MappingError(f"no mapping {mapping_id!r}: looked for {where}{await self._nearest(mapping_id)}")
-
-    async def _nearest(self, mapping_id: str) -> str:
-        names: list[str] = []
+        name = ""
         try:
-            store = await self._stores.open(self._location)
+            for suffix in _SUFFIXES:
+                name = mapping_id + suffix
+                try:
+                    text = await store.get(self._prefix + name)
+                except SourceMissing:
+                    continue
+                self._readable = name
+                return name, text
+            near = await self._nearest(store, mapping_id)
+        except AccessDenied as error:
+            # A bucket that may not be listed refuses what is not there as well: that must not pass for an outage.
+            alone = await self._another_is_readable(store, name)
+            raise (AccessDenied if alone else OwnAccessDenied)(error.message, file=error.file) from error
+        except Unavailable:
+            raise
+        except TransientError as error:
+            raise Unavailable(error.message, file=error.file) from error
+        where = " or ".join(f"{self._location}/{self._prefix}{mapping_id}{suffix}" for suffix in _SUFFIXES)
+        raise MappingError(f"no mapping {mapping_id!r}: looked for {where}{near}")
+
+    async def _another_is_readable(self, store: ObjectStore, name: str) -> bool:
+        if self._readable in (None, name):
+            return False
+        try:
+            await store.get(f"{self._prefix}{self._readable}")
+        except EngineError:
+            return False
+        return True
+
+    async def _nearest(self, store: ObjectStore, mapping_id: str) -> str:
+        """The id that was meant, perhaps. Raises Unavailable where the store itself is missing."""
+        names: list[str] = []
+        empty = True
+        try:
             async for info in store.list(self._prefix):
+                empty = False
                 name = info.key.removeprefix(self._prefix)
                 if "/" not in name and name.endswith(_SUFFIXES):
                     names.append(name.rpartition(".")[0])
                 if len(names) >= _LISTED:
                     break
-        except (SourceMissing, AccessDenied):
-            return ""  # may read but not list, or nothing is there: no suggestion
+        except AccessDenied:
+            return ""  # may read but not list: no suggestion
+        except SourceMissing as error:
+            raise Unavailable(f"the mapping store is not there: {error.message}") from error
+        if empty and isinstance(self._location, LocalLocation):
+            raise Unavailable(f"the mapping store {self._location} is empty: is it mounted?")
         return nearest(mapping_id, names)
 
     async def aclose(self) -> None:

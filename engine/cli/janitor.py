@@ -26,7 +26,9 @@ def janitor(
     destination: str | None = None,
     /,
     *,
-    older_than: Annotated[str, Parameter(help="Spare what is younger: 90s, 30m, 36h, 2d; 0 spares nothing.")] = "1d",
+    older_than: Annotated[
+        str, Parameter(help="Spare what is younger: 90s, 30m, 36h, 2d; 0 spares no upload, but visible output for 13h.")
+    ] = "1d",
     dry_run: bool = False,
     common: Common | None = None,
 ) -> int:

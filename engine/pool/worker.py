@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from engine.bounded import brief, each
 from engine.errors import EngineError
 from engine.pipeline import FileJob, FileProgress, FileResult, run_file
 from engine.ports import OpenStores, Stores
@@ -207,9 +208,7 @@ class Worker:
         assert self._stores is not None  # there is a result, so there were stores
         try:
             store = await self._stores.open(job.destination)
-            await store.abort(result.data)
-            if result.rejects is not None:
-                await store.abort(result.rejects)
+            await brief(each(store.abort, result.uploads))
         except Exception:  # noqa: BLE001, S110  nothing else can be done here; a batch that fails sweeps its prefix as well
             pass
 

@@ -39,6 +39,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return run
 
 
+@pytest.fixture
+def nobody_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Visible output that was made just now counts as that of an attempt long dead."""
+    monkeypatch.setattr("engine.janitor._SPARED_S", -60)
+
+
 def checkpoint(upload: PendingUpload) -> bytes:
     return Checkpoint("f", "a", FileResult(0, ObjectInfo("in/a.csv", 1, "e"), 1, Counts(), upload, None)).to_json()
 
@@ -69,6 +75,7 @@ def files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
+@pytest.mark.usefixtures("nobody_lives")
 def test_a_folder(run: Run, tmp_path: Path) -> None:
     """Output without a manifest goes with its checkpoint and open upload; committed output stays; both are counted."""
     out = tmp_path / "out"
@@ -84,6 +91,7 @@ def test_a_folder(run: Run, tmp_path: Path) -> None:
     assert run(out, "--older-than", "0") == (0, "aborted and removed: 0 open uploads, 0 checkpoints\n", "")
 
 
+@pytest.mark.usefixtures("nobody_lives")
 @pytest.mark.parametrize(
     ("age", "hours"), [("1d", 25), ("36h", 37), ("90m", 2), ("5400s", 2), ("2d", 49), ("0", 0), ("0s", 0), ("0d", 0)]
 )
@@ -166,6 +174,7 @@ def pending(aws: Aws, bucket: str, key: str, *, complete: bool = False) -> Pendi
         client.close()
 
 
+@pytest.mark.usefixtures("nobody_lives")
 def test_a_bucket(run: Run, aws: Aws, destination: str) -> None:
     """On S3 below a prefix, as in a folder; other prefixes and committed output stay."""
     for name in ("dead", "done"):
@@ -227,8 +236,10 @@ def test_a_bucket_that_refuses(run: Run, aws: Aws, destination: str, monkeypatch
 @pytest.mark.slow
 def test_the_command_itself(tmp_path: Path) -> None:
     """The installed command finds it, and its help says what is spared."""
-    leave(tmp_path / "out", "dead")
+    leave(tmp_path / "out", "dead", age_s=14 * 3600)
+    leave(tmp_path / "out", "young")
     done = engine("janitor", tmp_path / "out", "--older-than", "0", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "aborted and removed: 1 open uploads, 1 checkpoints\n"
+    assert done.stdout == "aborted and removed: 2 open uploads, 1 checkpoints\n"
+    assert "young/data/a.jsonl" in files(tmp_path / "out")  # visible, and perhaps about to be committed
     assert "Spare what is younger" in engine("janitor", "--help", cwd=tmp_path).stdout

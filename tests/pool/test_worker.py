@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.memory import MemoryStore
 from engine.core.transform import Counts
 from engine.errors import EngineError, SourceMissing
 from engine.pipeline import FileProgress, FileResult
@@ -174,6 +175,22 @@ async def test_discard_of_what_cannot_be_aborted_still_ends(tmp_path: Path) -> N
     """A store that fails while a result is taken back keeps nobody waiting."""
     async with working(1) as (worker, recorder):
         job = file_job(tmp_path / "no such folder", "a", "ok")
+        upload = PendingUpload("a", "id", ())
+        worker.discard(5, job, FileResult(0, ObjectInfo("a", 0, ""), 0, Counts(), upload, upload))
+        await recorder.until("done", 5)
+        assert not worker._discards
+
+
+async def test_discard_at_a_store_that_hangs_ends_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that does not answer is given up, long before the worker would be taken for stuck."""
+    monkeypatch.setattr("engine.bounded.BRIEF_S", 0.01)
+
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(MemoryStore, "abort", hang)
+    async with working(1) as (worker, recorder), asyncio.timeout(10):
+        job = file_job(tmp_path, "a", "ok")
         upload = PendingUpload("a", "id", ())
         worker.discard(5, job, FileResult(0, ObjectInfo("a", 0, ""), 0, Counts(), upload, upload))
         await recorder.until("done", 5)

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import unquote_plus
 
 from engine.adapters.aws import completing
 from engine.adapters.aws.checksums import crc32, refused
@@ -67,12 +68,16 @@ class S3Store:
         return completing.object_info(key, found) if found is not None else None
 
     async def look(self, key: str) -> dict[str, Any] | None:
-        """All that a HEAD tells, as the SDK puts it; None when there is no such object."""
+        """All that a HEAD tells, as the SDK puts it; None when there is no such object. Why one is refused with a bare
+        400 (keys that have expired, another region) it does not tell: a GET is asked for that."""
         try:
             return await self.request("head_object", needs=("ETag", "ContentLength"), Key=key)
         except SDK_ERRORS as error:
             if error_code(error) in {"404", "NoSuchKey", "NotFound"}:
                 return None
+            if error_code(error) == "400":
+                async with self.read(key):
+                    pass
             raise self.translated(error, key, "read") from error
 
     async def get(self, key: str) -> bytes:
@@ -159,7 +164,9 @@ class S3Store:
     async def open_uploads(self, prefix: str) -> AsyncIterator[OpenUpload]:
         tokens = {"KeyMarker": "NextKeyMarker", "UploadIdMarker": "NextUploadIdMarker"}
         try:
-            async for page in self.pages("list_multipart_uploads", tokens, Prefix=prefix):
+            # Keys of others may hold what XML cannot say; unlike for ListObjects the SDK does not ask for this itself.
+            async for page in self.pages("list_multipart_uploads", tokens, Prefix=prefix, EncodingType="url"):
+                _unquote(page)
                 for entry in page.get("Uploads", []):
                     if entry["Key"].startswith(prefix):  # not every store honours Prefix here
                         yield OpenUpload(entry["Key"], entry["UploadId"], entry["Initiated"].timestamp())
@@ -232,6 +239,13 @@ class S3Store:
             place = str(self.location)
         file = key if purpose == "read" else None
         return translated(error, place, purpose=purpose, signer=signer(self.location.credentials), file=file)
+
+
+def _unquote(page: dict[str, Any]) -> None:
+    """Turns keys, and the one that the next page begins at, back into what they are where the store has quoted them."""
+    if page.get("EncodingType") == "url":
+        for named in (page, *page.get("Uploads", [])):
+            named.update({name: unquote_plus(named[name]) for name in ("Key", "NextKeyMarker") if name in named})
 
 
 def _listed(entry: dict[str, Any]) -> ObjectInfo:

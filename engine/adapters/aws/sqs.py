@@ -67,7 +67,8 @@ class SqsQueue:
         self._unanswered = ("", 0.0)
 
     async def receive(self, wait_s: int, visibility_s: int) -> Delivery | None:
-        """As the port says; at most 20 seconds, SQS's limit.
+        """As the port says; at most 20 seconds, SQS's limit. One try, whose sending is when the message's time begins:
+        after several nobody would know how much of that is left.
 
         What was handed out in an answer that never came, or to a receive that was cancelled, stays invisible until its
         timeout: let a poll end where that matters. On a FIFO queue the next receive asks for it again, under the same
@@ -81,6 +82,7 @@ class SqsQueue:
         try:
             answer = await self._call(
                 "receive_message",
+                attempts=1,
                 QueueUrl=self._url,
                 MaxNumberOfMessages=1,
                 WaitTimeSeconds=min(wait_s, _LONGEST_WAIT_S),

@@ -5,14 +5,16 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engine.adapters.stores import StoresFactory
-from engine.errors import EngineError, SourceMissing
-from engine.ports import Stores
+from engine.errors import AccessDenied, EngineError, SourceMissing, Unavailable
+from engine.ports import Credentials, Stores
 from tests.adapters.conftest import SETTINGS
+from tests.faults import Match, Refuse, Rule, Substitute, fault_proxy
 from tests.moto import Aws
 
 
@@ -46,6 +48,30 @@ async def test_delete_marker(aws: Aws, bucket: str, stores: Stores) -> None:
         await store.get("a")
     async with store.read("a", version_id=version) as reader:
         assert [piece async for piece in reader] == [b"old"]
+
+
+@pytest.mark.parametrize(
+    ("code", "credentials", "expected"),
+    [
+        ("ExpiredToken", None, Unavailable),
+        ("ExpiredToken", Credentials("a", "b", "c"), AccessDenied),
+        ("AuthorizationHeaderMalformed", Credentials("a", "b", "c"), EngineError),
+        ("", None, EngineError),
+    ],
+)
+async def test_a_head_that_is_refused_without_a_reason(
+    aws: Aws, bucket: str, stores: Stores, code: str, credentials: Credentials | None, expected: type[EngineError]
+) -> None:
+    """S3 answers a HEAD without a body, whatever is wrong: a GET is asked why. Expired keys are ours to renew, or the
+    client's; another region is that; where the GET succeeds nothing is known."""
+    aws.put(bucket, "a", b"1")
+    rules = [Rule(Match("HeadObject"), Substitute(400))]
+    rules += [Rule(Match("GetObject"), Refuse(400, code))] if code else []
+    with fault_proxy(aws.endpoint_url, *rules) as proxy:
+        where = replace(aws.location(bucket), endpoint_url=proxy.url, credentials=credentials)
+        with pytest.raises(EngineError, match=code or r"\(400\)") as caught:
+            await (await stores.open(where)).head("a")
+    assert type(caught.value) is expected
 
 
 async def test_impossible_bucket_name(aws: Aws, stores: Stores) -> None:

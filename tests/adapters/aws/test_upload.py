@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import datetime as dt
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,11 +12,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from engine.adapters.aws.s3 import S3Store
+from engine.adapters.aws.session import Clients
 from engine.adapters.aws.upload import S3Upload, part_size
 from engine.adapters.settings import StoreSettings
 from engine.adapters.stores import StoresFactory
 from engine.errors import DestinationMissing, TransientError
-from engine.ports import Part, PendingUpload
+from engine.ports import Part, PendingUpload, S3Location
 from tests.faults import LOSE_ANSWER, Cut, FaultProxy, Hold, Match, Rule, fault_proxy
 from tests.moto import Aws
 
@@ -213,3 +215,35 @@ async def test_cancelled_before_the_upload_is_known(aws: Aws, bucket: str) -> No
         await asyncio.wait([beginning])
         assert beginning.cancelled()
     assert aws.open_uploads(bucket) == []
+
+
+async def test_keys_of_open_uploads_are_quoted_on_the_wire() -> None:
+    """They are asked for so, for XML cannot say every key; keys, and the marker of the next page, come back as they
+    are. A store that does not quote is taken at its word."""
+    begun = {"UploadId": "u", "Initiated": dt.datetime(2026, 1, 1, tzinfo=dt.UTC)}
+    quoted = {
+        "EncodingType": "url", "IsTruncated": True, "NextKeyMarker": "a/%01+%2B", "NextUploadIdMarker": "u%2B",
+        "Uploads": [{"Key": "a/%01+%2B", **begun}],
+    }  # fmt: skip
+    plain = {"IsTruncated": False, "Uploads": [{"Key": "a/b%20+", **begun}]}
+    asked: list[dict[str, object]] = []
+
+    class Scripted(S3Store):
+        async def request(self, operation: str, **parameters: object) -> dict[str, object]:
+            asked.append(parameters)
+            return quoted if len(asked) == 1 else plain
+
+    store = Scripted(S3Location("bucket", "us-east-1"), Clients(StoreSettings()), StoreSettings())
+    assert [upload.key async for upload in store.open_uploads("a/")] == ["a/\x01 +", "a/b%20+"]
+    assert [one["EncodingType"] for one in asked] == ["url", "url"]
+    assert (asked[1]["KeyMarker"], asked[1]["UploadIdMarker"]) == ("a/\x01 +", "u%2B")
+
+
+async def test_odd_keys_of_open_uploads(aws: Aws, bucket: str) -> None:
+    """What a key may hold comes back as it was begun, over HTTP."""
+    names = ["a+b", "a b", "a%20b", "\u00fc"]
+    async with store_behind(aws, bucket) as (store, _):
+        for name in names:
+            await store.begin(f"a/{name}")
+        found = [upload.key async for upload in store.open_uploads("a/")]
+    assert sorted(found) == sorted(f"a/{name}" for name in names)
