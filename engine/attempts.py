@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import structlog
 
@@ -14,6 +15,7 @@ from engine.pipeline import FileJob, FileResult, OnProgress
 from engine.pool.assign import AssignPolicy, assign
 from engine.pool.open import Pool
 from engine.ports import ObjectStore, PendingUpload
+from engine.split import run_split
 
 __all__ = ["Finished", "run_files"]
 
@@ -32,6 +34,7 @@ async def run_files(
     pool: Pool,
     policy: AssignPolicy,
     attempts: int,
+    source: ObjectStore,
     destination: ObjectStore,
     on_progress: OnProgress,
     finished: Finished,
@@ -52,8 +55,11 @@ async def run_files(
     turns = [asyncio.Semaphore(_AHEAD * pool.pipelines) for _ in range(pool.workers)]
 
     async def one(job: FileJob, worker: int) -> FileResult:
+        run = partial(
+            run_split, job, worker, pool=pool, source=source, destination=destination, on_progress=on_progress
+        )
         async with turns[worker]:
-            result = await _until_done(job, worker, pool, attempts, destination, on_progress)
+            result = await _until_done(job, run, attempts, destination)
         await finished(job, result)
         return result
 
@@ -64,11 +70,11 @@ async def run_files(
 
 
 async def _until_done(
-    job: FileJob, worker: int, pool: Pool, attempts: int, destination: ObjectStore, on_progress: OnProgress
+    job: FileJob, run: Callable[[], Awaitable[FileResult]], attempts: int, destination: ObjectStore
 ) -> FileResult:
     for attempt in range(1, attempts + 1):
         try:
-            return await pool.run(job, worker, on_progress)
+            return await run()
         except EngineError as error:
             if isinstance(error, WorkerDied):  # all others have cleaned up after themselves
                 await uninterrupted(_abort_open(job, destination, error))

@@ -16,6 +16,7 @@ from engine.errors import AccessDenied, EngineError, ShuttingDown, TransientErro
 from engine.pipeline import FileJob, FileProgress, FileResult, OnProgress
 from engine.pool.coordinator import PoolStatistics
 from engine.ports import ObjectInfo, PendingUpload
+from engine.ranges import RangeJob, RangeResult
 from tests.batches import DESTINATION, SOURCE
 
 
@@ -56,6 +57,9 @@ class Scripted:
             raise self.script[job.index].pop(0)
         return result(job)
 
+    async def run_range(self, job: RangeJob, worker: int, on_progress: OnProgress) -> RangeResult:
+        raise NotImplementedError
+
     def statistics(self) -> PoolStatistics:
         raise NotImplementedError
 
@@ -74,8 +78,9 @@ class Run:
             self.on_finished(job.index)
 
         return await run_files(
-            self.jobs, pool=self.pool, policy="round_robin", attempts=self.tries, destination=self.store,
-            on_progress=lambda progress: self.progress.append(progress.index), finished=finished,
+            self.jobs, pool=self.pool, policy="round_robin", attempts=self.tries, source=self.store,
+            destination=self.store, finished=finished,
+            on_progress=lambda progress: self.progress.append(progress.index),
         )  # fmt: skip
 
 
