@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from engine.bounded import uninterrupted
 from engine.core.boundary import likely_record
 from engine.core.plan import cached_plan
-from engine.core.reader import Middle
+from engine.core.reader import CHUNK_BYTES, Middle
 from engine.core.stepping.call import CallTally
 from engine.core.transform import Counts, Output, Transform
 from engine.errors import (
@@ -35,6 +35,7 @@ VERDICTS = (BudgetExceeded, HeaderError, PatternTimeout, RowRefused, TransformFa
 """What a file fails with because of its rows."""
 
 _BEYOND_BYTES = 65_536  # read with a range, for the end of its last record; twice as many each time they are too few
+_CHUNK_BYTES = CHUNK_BYTES
 _GUESS_BYTES = 262_144  # of a range, among which a record must begin
 
 
@@ -133,7 +134,7 @@ class _Run:
         self._output = output
         self._on_progress = on_progress
         self._plan = cached_plan(job.file.mapping, job.file.mapping_sha256, job.file.limits)
-        self._transform = Transform(self._plan, file=job.key, part=True, middle=job.middle)
+        self._transform = Transform(self._plan, file=job.key, part=True, middle=job.middle, chunk_bytes=_CHUNK_BYTES)
         self._rejects: list[bytes] = []
         self._rejects_bytes = 0
         self._ending = False  # whether the reader has been told where to end

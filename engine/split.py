@@ -75,11 +75,13 @@ async def run_split(
         plan = cached_plan(job.mapping, job.mapping_sha256, job.limits)
         head = await _look(job, plan, source)
         if head is not None:
-            split = _Split(job, plan, head, pool, on_progress)
             try:
-                return await split.run(destination)
+                return await _Split(job, plan, head, pool, on_progress).run(destination)
             except VERDICTS as error:
                 log.info("file read again as a whole", file=job.key, code=error.code, error=error.message)
+            except EngineError as error:
+                error.at(batch=job.batch_id, file=job.key)
+                raise
     return await pool.run(job, worker, on_progress)
 
 
