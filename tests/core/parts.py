@@ -40,7 +40,7 @@ def in_parts(
     rejected: list[bytes] = []
     counts, lines, at = Counts(), 0, 0
     for end in [*sorted(end for end in ends if end < len(data)), len(data)]:
-        if end < at:
+        if end <= at:
             continue
         transform = Transform(plan, file="f.csv", part=True, middle=middle if at else None, chunk_bytes=chunk_bytes)
         outputs, at = _part(transform, data, at, end, step)
