@@ -24,6 +24,7 @@ log = structlog.get_logger()
 type Finished = Callable[[FileJob, FileResult], Awaitable[None]]
 
 _AHEAD = 2  # files that a worker has for each of its pipelines: it never waits, and thousands need not be cancelled
+_SPLIT_AT_ONCE = 2  # files read in ranges: the second has work for workers that the end of the first leaves idle
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 20.0
 
@@ -53,10 +54,18 @@ async def run_files(
     """
 
     turns = [asyncio.Semaphore(_AHEAD * pool.pipelines) for _ in range(pool.workers)]
+    split_turns = asyncio.Semaphore(_SPLIT_AT_ONCE)
 
     async def one(job: FileJob, worker: int) -> FileResult:
         run = partial(
-            run_split, job, worker, pool=pool, source=source, destination=destination, on_progress=on_progress
+            run_split,
+            job,
+            worker,
+            pool=pool,
+            source=source,
+            destination=destination,
+            turn=split_turns,
+            on_progress=on_progress,
         )
         async with turns[worker]:
             result = await _until_done(job, run, attempts, destination)

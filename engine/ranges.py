@@ -18,7 +18,6 @@ from engine.core.reader import CHUNK_BYTES, Middle
 from engine.core.stepping.call import CallTally
 from engine.core.transform import Counts, Output, Transform
 from engine.errors import (
-    BudgetExceeded,
     EngineError,
     HeaderError,
     PatternTimeout,
@@ -29,10 +28,10 @@ from engine.parts import Block, PartWriter, Piece
 from engine.pipeline import ABORT_S, FileJob, FileProgress, OnProgress, all_sent
 from engine.ports import Location, ObjectInfo, ObjectStore, PendingUpload, Stores, Upload
 
-__all__ = ["VERDICTS", "RangeJob", "RangeResult", "run_range"]
+__all__ = ["FAULTS", "RangeJob", "RangeResult", "run_range"]
 
-VERDICTS = (BudgetExceeded, HeaderError, PatternTimeout, RowRefused, TransformFailed)
-"""What a file fails with because of its rows."""
+FAULTS = (HeaderError, PatternTimeout, RowRefused, TransformFailed)
+"""What a range fails with because of its rows."""
 
 _BEYOND_BYTES = 65_536  # read with a range, for the end of its last record; twice as many each time they are too few
 _CHUNK_BYTES = CHUNK_BYTES
@@ -117,7 +116,7 @@ async def run_range(job: RangeJob, stores: Stores, on_progress: OnProgress) -> R
             return await _Run(job, source, output, on_progress).stream()
         except BaseException as error:
             await uninterrupted(_abort(output, error))
-            if not job.exact and isinstance(error, VERDICTS):
+            if not job.exact and isinstance(error, FAULTS):
                 return RangeResult(None, job.start)
             raise
     except EngineError as error:

@@ -22,11 +22,11 @@ from engine.core.plan import Plan, cached_plan
 from engine.core.reader import Middle
 from engine.core.stepping.call import CallTally
 from engine.core.transform import Counts, Verdict
-from engine.errors import ConservationError, EngineError, Failure
+from engine.errors import ConservationError, EngineError, EveryRowFailed, Failure
 from engine.pipeline import FileJob, FileProgress, FileResult, OnProgress
 from engine.pool.open import Pool
 from engine.ports import ObjectInfo, ObjectStore
-from engine.ranges import VERDICTS, RangeJob, RangeResult
+from engine.ranges import FAULTS, RangeJob, RangeResult
 
 __all__ = ["run_split", "spans"]
 
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 _MOST_RANGES = 200  # each has its share of 10,000 part numbers
 _AT_ONCE = 2  # ranges of a file that a worker has at a time: one waits for the network while the other is mapped
 _HEAD_BYTES = 4 << 20  # of a file, in which its header must end
-_REJECTS_BYTES = 16 << 20  # of reject records that a range may have in memory
+_REJECTS_BYTES = 8 << 20  # of reject records that a range may have in memory
 _MISSES = 2  # wrong guesses in a row after which no more are made
 
 
@@ -61,12 +61,17 @@ async def run_split(
     pool: Pool,
     source: ObjectStore,
     destination: ObjectStore,
+    turn: asyncio.Semaphore,
     on_progress: OnProgress,
 ) -> FileResult:
     """Runs a file as :meth:`~engine.pool.open.Pool.run` does: in ranges on all workers where it is large and can be
     read from the middle, else whole on ``worker``.
 
-    What a file's rows make it fail with is left to a run of the whole file to say, which knows its row and line.
+    What a bad row makes the file fail with is left to a run of the whole file to say, which knows its row and line.
+
+    Args:
+        turn: of the batch's files that are read in ranges: every one of them keeps all workers busy, and results of
+            its ranges in memory.
 
     Raises:
         EngineError: as :meth:`~engine.pool.open.Pool.run`.
@@ -76,12 +81,13 @@ async def run_split(
         head = await _look(job, plan, source)
         if head is not None:
             try:
-                return await _Split(job, plan, head, pool, on_progress).run(destination)
-            except VERDICTS as error:
-                log.info("file read again as a whole", file=job.key, code=error.code, error=error.message)
+                async with turn:
+                    return await _Split(job, plan, head, pool, on_progress).run(destination)
             except EngineError as error:
-                error.at(batch=job.batch_id, file=job.key)
-                raise
+                if not isinstance(error, FAULTS) or isinstance(error, EveryRowFailed):
+                    error.at(batch=job.batch_id, file=job.key)
+                    raise
+                log.info("file read again as a whole", file=job.key, code=error.code, error=error.message)
     return await pool.run(job, worker, on_progress)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -92,17 +93,17 @@ class Site:
         self, size: int, split_bytes: int, key: str = "a.csv", limits: Limits | None = None, **rules: Any
     ) -> FileJob:
         made = mapping(**rules)
-        ending = {"jsonl": "jsonl", "csv": "csv", "parquet": "parquet"}[made.output.format]
         return FileJob(
             batch_id="b1", index=0, source=SOURCE, key=key, version_id=None, size=size, destination=DESTINATION,
-            data_key=f"out/data/a.{ending}", rejects_key="out/rejects/a.jsonl", mapping=made.canonical,
+            data_key=f"out/data/a.{made.output.format}", rejects_key="out/rejects/a.jsonl", mapping=made.canonical,
             mapping_sha256=made.sha256, limits=limits or Limits(), split_bytes=split_bytes,
         )  # fmt: skip
 
     async def run(self, job: FileJob) -> FileResult:
         return await run_split(
-            job, 0, pool=self.pool, source=self.source, destination=self.destination, on_progress=self.progress.append
-        )
+            job, 0, pool=self.pool, source=self.source, destination=self.destination,
+            turn=asyncio.Semaphore(1), on_progress=self.progress.append,
+        )  # fmt: skip
 
     async def outcome(self, data: bytes, split_bytes: int, key: str = "a.csv", **rules: Any) -> Outcome:
         """What becomes of a file; whatever that is, nothing is left open."""

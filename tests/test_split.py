@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+import gzip
+import sys
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +24,11 @@ from tests.core.reading import spelled
 from tests.core.test_boundary import TOKENS
 from tests.examples import examples
 from tests.splitting import Outcome, Site, small_ranges
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -88,6 +95,15 @@ def test_any_mapping(case: Case, split_bytes: int) -> None:
 def people(rows: int, bad: int = 7) -> bytes:
     """So many rows; of ``bad`` one is."""
     return b"id,name\n" + b"".join(b"%d,n%d\n" % (row, row) if row % bad else b"x,bad\n" for row in range(rows))
+
+
+@pytest.mark.parametrize("format_name", ["jsonl", "csv"])
+@pytest.mark.parametrize(("compression", "unpack"), [("gzip", gzip.decompress), ("zstd", zstd.decompress)])
+async def test_compressed_text(compression: str, unpack: Callable[[bytes], bytes], format_name: str) -> None:
+    """Each range is a member of its own, which readers take for one text: that of the whole."""
+    whole, split = await both(people(99), 80, Site(), output={"format": format_name, "compression": compression})
+    assert split.data != whole.data
+    assert unpack(split.data[0]) == unpack(whole.data[0])
 
 
 async def test_parquet_is_numbered() -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from engine.adapters import local_files
 from engine.adapters.keys import STAGING, key_order, safe_parts
 from engine.adapters.settings import StoreSettings
+from engine.bounded import uninterrupted
 from engine.errors import ConservationError, FileError, SourceChanged, SourceMissing, TransientError
 from engine.ports import ObjectInfo, OpenUpload, Part, PendingUpload, SharedUpload, Standing, Upload
 
@@ -134,7 +135,8 @@ class LocalStore:
         return Part(number, "", len(body))
 
     async def append(self, upload: SharedUpload, parts: Sequence[Part]) -> None:
-        await asyncio.to_thread(self._append, upload, parts)
+        # A thread cannot be cancelled, and must not go on while somebody discards the upload.
+        await uninterrupted(asyncio.to_thread(self._append, upload, parts))
 
     async def finish_shared(self, upload: SharedUpload, parts: Sequence[Part]) -> PendingUpload:
         path = self._staging / upload.upload_id / _DATA
@@ -236,10 +238,9 @@ class LocalStore:
 
     def _append(self, upload: SharedUpload, parts: Sequence[Part]) -> None:
         """Moves parts to the end of the upload's bytes; the kernel copies them, and no thread waits for it."""
+        data, files = self._staging / upload.upload_id / _DATA, [self._part(upload, part.number) for part in parts]
         with local_files.errors(self._path(upload.key), upload.key, "write"):
-            local_files.join(
-                self._staging / upload.upload_id / _DATA, [self._part(upload, part.number) for part in parts]
-            )
+            local_files.join(data, files)
 
     def _stage(self, upload_id: str, key: str) -> Path:
         """Makes the folder of an upload. What a killed process leaves in it is found by its key."""

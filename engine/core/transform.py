@@ -98,7 +98,8 @@ class Verdict:
 
 
 def _reasons(counts: Counts) -> str:
-    return ", ".join(f"{code}: {times}" for code, times in counts.codes.most_common())
+    """The codes, the most frequent first; those that are as frequent by name, not by which the file has first."""
+    return ", ".join(f"{code}: {times}" for code, times in sorted(counts.codes.items(), key=lambda of: (-of[1], of[0])))
 
 
 class Transform:
