@@ -319,7 +319,8 @@ async def _files(batch: Batch, source: ObjectStore, *, sized: bool) -> list[Sour
 def _jobs(batch: Batch, files: Sequence[SourceFile], effort: Effort) -> list[FileJob]:
     suffix = output_suffix(batch.mapping.output.format, batch.mapping.output.compression)
     keys = output_keys(batch.root, [file.name or file.key for file in files], suffix)
-    crowded = crowded_keys([key.data for key in keys]) if effort.split_bytes else set()
+    # Ranges of text are one object all the same.
+    crowded = crowded_keys([key.data for key in keys]) if suffix == ".parquet" and effort.split_bytes else set()
     return [
         FileJob(
             batch_id=batch.batch_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -112,6 +113,24 @@ async def test_a_file_that_another_one_could_be_taken_for(world: Watching) -> No
     await world.run(batch(names, mapping=mapping(output={"format": "parquet"})), effort=EFFORT)
     found = [key for key in await keys(world.destination) if "/data/" in key]
     assert found == [f"{ROOT}data/a.00001.parquet", f"{ROOT}data/a.parquet"]
+
+
+async def test_cancelled_in_the_middle(world: Watching) -> None:
+    """A batch that is cancelled while its workers read ranges leaves no upload open, and its workers without work."""
+    loop, reading = asyncio.get_running_loop(), asyncio.Event()
+
+    async def tell(call: Call) -> None:
+        if call.operation == "read_range" and world.source.count("read_range") > 4:
+            loop.call_soon_threadsafe(reading.set)
+
+    world.source.hook = tell
+    running = asyncio.create_task(world.run(batch(["a.csv"]), effort=EFFORT))
+    await reading.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await world.nothing_is_left()
+    assert world.has_idle_workers()
 
 
 @pytest.mark.slow
