@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 
 import structlog
 
@@ -14,6 +15,7 @@ from engine.pipeline import FileJob, FileResult, OnProgress
 from engine.pool.assign import AssignPolicy, assign
 from engine.pool.open import Pool
 from engine.ports import ObjectStore, PendingUpload
+from engine.split import run_split
 
 __all__ = ["Finished", "run_files"]
 
@@ -22,6 +24,7 @@ log = structlog.get_logger()
 type Finished = Callable[[FileJob, FileResult], Awaitable[None]]
 
 _AHEAD = 2  # files that a worker has for each of its pipelines: it never waits, and thousands need not be cancelled
+_SPLIT_AT_ONCE = 2  # files read in ranges: the second has work for workers that the end of the first leaves idle
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 20.0
 
@@ -32,6 +35,7 @@ async def run_files(
     pool: Pool,
     policy: AssignPolicy,
     attempts: int,
+    source: ObjectStore,
     destination: ObjectStore,
     on_progress: OnProgress,
     finished: Finished,
@@ -50,10 +54,21 @@ async def run_files(
     """
 
     results: dict[int, FileResult] = {}
+    split_turns = asyncio.Semaphore(_SPLIT_AT_ONCE)
 
     async def take(waiting: Iterator[tuple[int, FileJob]], worker: int) -> None:
         for place, job in waiting:
-            result = await _until_done(job, worker, pool, attempts, destination, on_progress)
+            run = partial(
+                run_split,
+                job,
+                worker,
+                pool=pool,
+                source=source,
+                destination=destination,
+                turn=split_turns,
+                on_progress=on_progress,
+            )
+            result = await _until_done(job, run, attempts, destination)
             await finished(job, result)
             results[place] = result
 
@@ -73,11 +88,11 @@ async def run_files(
 
 
 async def _until_done(
-    job: FileJob, worker: int, pool: Pool, attempts: int, destination: ObjectStore, on_progress: OnProgress
+    job: FileJob, run: Callable[[], Awaitable[FileResult]], attempts: int, destination: ObjectStore
 ) -> FileResult:
     for attempt in range(1, attempts + 1):
         try:
-            return await pool.run(job, worker, on_progress)
+            return await run()
         except EngineError as error:
             if isinstance(error, WorkerDied):  # all others have cleaned up after themselves
                 await uninterrupted(_abort_open(job, destination, error))

@@ -21,7 +21,7 @@ from engine.core.encoders import output_suffix
 from engine.core.limits import Limits
 from engine.core.mapping import Mapping
 from engine.errors import BatchFailed, DestinationExists, EngineError, Failure, MessageError, SourceMissing, ours
-from engine.layout import MANIFEST, output_keys
+from engine.layout import MANIFEST, crowded_keys, output_keys
 from engine.lease import Hold, NoLease
 from engine.manifest import Manifest
 from engine.message import MAX_FILES
@@ -85,16 +85,20 @@ class Effort:
     Attributes:
         assign: which worker gets which file.
         attempts: how often a file is run in all, when its failures are transient.
+        split_bytes: files over this are read by several workers; 0: never.
     """
 
     assign: AssignPolicy = "round_robin"
     limits: Limits = field(default_factory=Limits)
     attempts: int = 1
+    split_bytes: int = 0
 
     @classmethod
     def of(cls, settings: Settings) -> Effort:
         """What the configuration says."""
-        return cls(settings.pool.assign, Limits.of(settings.limits), settings.failure.attempts)
+        return cls(
+            settings.pool.assign, Limits.of(settings.limits), settings.failure.attempts, settings.pool.split_bytes
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +179,9 @@ class _Run:
         if earlier is not None and batch.resumable:
             await self._forget(destination)
             return Committed(earlier, before=True)
-        sources = await _files(batch, source, self._hold, sized=self._effort.assign == "largest_first")
-        self._jobs = _jobs(batch, sources, self._effort.limits)
+        sized = self._effort.assign == "largest_first" or self._effort.split_bytes > 0
+        sources = await _files(batch, source, self._hold, sized=sized)
+        self._jobs = _jobs(batch, sources, self._effort)
         on_files(sources)
         resumed = await self._resume(source, destination) if batch.resumable else 0
         await run_files(
@@ -184,6 +189,7 @@ class _Run:
             pool=self._pool,
             policy=self._effort.assign,
             attempts=self._effort.attempts,
+            source=source,
             destination=destination,
             on_progress=self._progress,
             finished=lambda job, result: self._finished(job, result, destination),
@@ -327,9 +333,11 @@ async def _listed(batch: Batch, prefix: str, source: ObjectStore, hold: Hold) ->
     return found
 
 
-def _jobs(batch: Batch, files: Sequence[SourceFile], limits: Limits) -> list[FileJob]:
+def _jobs(batch: Batch, files: Sequence[SourceFile], effort: Effort) -> list[FileJob]:
     suffix = output_suffix(batch.mapping.output.format, batch.mapping.output.compression)
     keys = output_keys(batch.root, [file.name or file.key for file in files], suffix)
+    # Ranges of text are one object all the same.
+    crowded = crowded_keys([key.data for key in keys]) if suffix == ".parquet" and effort.split_bytes else set()
     return [
         FileJob(
             batch_id=batch.batch_id,
@@ -343,8 +351,9 @@ def _jobs(batch: Batch, files: Sequence[SourceFile], limits: Limits) -> list[Fil
             rejects_key=key.rejects,
             mapping=batch.mapping.canonical,
             mapping_sha256=batch.mapping.sha256,
-            limits=limits,
+            limits=effort.limits,
             replay=file.replay,
+            split_bytes=effort.split_bytes if key.data not in crowded else 0,
         )
         for index, (file, key) in enumerate(zip(files, keys, strict=True))
     ]

@@ -73,4 +73,5 @@ def _entry(result: FileResult, visible: dict[str, ObjectInfo]) -> FileEntry:
         output=written(result.data),
         rejects=written(result.rejects) if result.rejects is not None else None,
         labels=list(result.labels),
+        more_outputs=tuple(written(upload) for upload in result.more),
     )

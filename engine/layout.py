@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from engine.errors import FileError
 
-__all__ = ["MANIFEST", "OutputKeys", "output_keys"]
+__all__ = ["MANIFEST", "OutputKeys", "crowded_keys", "numbered", "output_keys"]
 
 MANIFEST = "manifest.json"
 
 _UNSAYABLE = re.compile("[\x00-\x1f\x7f\ufffe\uffff]")  # a bucket that holds one such key answers no question about it
+_NUMBERED = re.compile(r"\.[0-9]{5,}(?:_[0-9]+)?(\.[^./]*)$")
 _COMPRESSION = (".gz", ".gzip", ".zst", ".zstd")
 
 
@@ -40,6 +41,23 @@ def output_keys(root: str, names: Sequence[str], suffix: str) -> list[OutputKeys
         # Again, because a full name may meet another file's stem; it ends, because full names are unique.
         bases = [name if base in taken else base for base, name in zip(bases, names, strict=True)]
     return [OutputKeys(f"{root}data/{base}{suffix}", f"{root}rejects/{base}.jsonl") for base in bases]
+
+
+def numbered(key: str, number: int, again: int = 0) -> str:
+    """The key of one of several data objects of a file, in the order of their rows; ``key`` is that of the only one.
+
+    Args:
+        number: of the range that it is from, counted from 0.
+        again: how many objects of that range come before it.
+    """
+    base, dot, ending = key.rpartition(".")
+    return f"{base}.{number:05d}{f'_{again}' if again else ''}{dot}{ending}"
+
+
+def crowded_keys(keys: Sequence[str]) -> set[str]:
+    """Those data keys whose numbered objects another one could be: such files must stay one object."""
+    owners = {_NUMBERED.sub(r"\1", key) for key in keys if _NUMBERED.search(key)}
+    return owners.intersection(keys)
 
 
 def _stem(name: str) -> str:

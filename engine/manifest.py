@@ -26,7 +26,8 @@ class FileEntry:
     """One source file and what it became. Always ``rows_read == rows_written + rows_rejected``.
 
     ``errors`` counts errors by code: those of rejected rows, and those of cells that were written as null instead.
-    ``labels`` is the header as it was read, which reject records do not hold and their replay needs.
+    ``labels`` is the header as it was read, which reject records do not hold and their replay needs. Where the data is
+    several objects, ``more_outputs`` are those after ``output``, in the order of their rows.
     """
 
     source: str
@@ -41,6 +42,13 @@ class FileEntry:
     output: ObjectEntry
     rejects: ObjectEntry | None
     labels: Sequence[str] = ()
+    more_outputs: Sequence[ObjectEntry] = ()
+
+    @property
+    def objects(self) -> list[ObjectEntry]:
+        """All that the file became."""
+        rejects = [] if self.rejects is None else [self.rejects]
+        return [self.output, *self.more_outputs, *rejects]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,7 @@ class Manifest:
     @property
     def keys(self) -> set[str]:
         """Of the objects that the batch wrote."""
-        return {entry.key for file in self.files for entry in (file.output, file.rejects) if entry is not None}
+        return {entry.key for file in self.files for entry in file.objects}
 
     @property
     def rows_read(self) -> int:
@@ -100,5 +108,6 @@ def _file(entry: dict[str, Any]) -> FileEntry:
     written = {
         "output": ObjectEntry(**entry["output"]),
         "rejects": ObjectEntry(**rejects) if rejects is not None else None,
+        "more_outputs": tuple(ObjectEntry(**each) for each in entry.get("more_outputs", ())),
     }
     return FileEntry(**{**entry, **written})

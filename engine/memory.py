@@ -5,9 +5,10 @@ With N workers, M pipelines each, and ``held`` the source text that one pipeline
     bound    = process x PROCESS + N x worker
 
     process  = 1 for threads; 1 + N for processes: the coordinator, and each worker has an interpreter of its own
-    worker   = WORKER + CONVERT x held + M x pipeline, and for Parquet 2 x group
+    worker   = WORKER + CONVERT x held + M x pipeline, and for Parquet 2 x group, and where files are split 2 x range
     pipeline = 3 x read_bytes + UNPACK + WAITING x held + 4 x part, and for Parquet group
     held     = max(chunk, 2 x record) + max(read_bytes, step)
+    range    = part + RANGE
 
 ``PROCESS``
     an interpreter with everything imported, the coordinator's own clients, and what the allocator keeps.
@@ -34,6 +35,10 @@ With N workers, M pipelines each, and ``held`` the source text that one pipeline
     the rows of a Parquet row group, gathered until there are enough; the worker writes one at a time, beside a copy of
     its columns and the pages that they become.
 
+``range``
+    what a range of a file that is split leaves until those before it are done: its first and last bytes, of a part at
+    most, and its rejects. Two files are split at a time; results of ranges wait, for each worker one more than it runs.
+
 ``record`` is what tells the figures apart: 0 for files whose rows are much shorter than a chunk, ``row_bytes`` when
 every pipeline holds the longest row there may be, all at once.
 
@@ -50,7 +55,7 @@ from engine.core.decompress import STEP_BYTES
 from engine.core.limits import ROW_GROUP_BYTES
 from engine.pool.build import Executor
 
-__all__ = ["CONVERT", "PROCESS", "UNPACK", "WAITING", "WORKER", "MemoryBound", "memory_bound"]
+__all__ = ["CONVERT", "PROCESS", "RANGE", "UNPACK", "WAITING", "WORKER", "MemoryBound", "memory_bound"]
 
 _MIB = 1 << 20
 
@@ -58,6 +63,7 @@ PROCESS = 160 * _MIB  # measured: 128 MiB free-threaded, 117 MiB with the GIL, a
 WORKER = 48 * _MIB  # measured: 17 MiB for a second session and its S3 client; the rest is stack and allocator
 CONVERT = 24  # measured: 24 bytes a byte between chunks of 1 and 4 MiB of activity data, 15 between 4 and 16 MiB
 UNPACK = 12 * _MIB  # measured: 11 MiB for zstd with the largest window that is read, 8 MiB; 2 MiB for gzip
+RANGE = 13 * _MIB  # by construction: the least part that S3 takes, 5 MiB, and 8 MiB of rejects
 WAITING = 4  # by construction: pieces, joined text, columns, output
 
 
@@ -85,6 +91,7 @@ def memory_bound(
     chunk_bytes: int,
     part_bytes: int,
     row_bytes: int,
+    split: bool = False,
 ) -> MemoryBound:
     """The bound for a configuration; this module's text explains every term.
 
@@ -93,12 +100,15 @@ def memory_bound(
         workers: N.
         pipelines: M, files at once per worker.
         read_bytes, chunk_bytes, part_bytes, row_bytes: sizes in bytes, as configured.
+        split: whether large files are read in ranges.
     """
 
     def bound(record: int, group: int) -> int:
         held = max(chunk_bytes, 2 * record) + max(read_bytes, STEP_BYTES)
         pipeline = 3 * read_bytes + UNPACK + WAITING * held + 4 * part_bytes + group
         worker = WORKER + CONVERT * held + 2 * group + pipelines * pipeline
+        if split:
+            worker += 2 * (part_bytes + RANGE)
         processes = 1 + (workers if executor == "processes" else 0)
         return processes * PROCESS + workers * worker
 

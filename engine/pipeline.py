@@ -14,9 +14,10 @@ from engine.core.transform import Counts, Transform
 from engine.errors import ConservationError, EngineError
 from engine.ports import Location, ObjectInfo, ObjectStore, PendingUpload, Stores, Upload
 
-__all__ = ["FileJob", "FileProgress", "FileResult", "OnProgress", "run_file"]
+__all__ = ["ABORT_S", "FileJob", "FileProgress", "FileResult", "OnProgress", "all_sent", "run_file"]
 
-_ABORT_S = 5.0
+ABORT_S = 5.0
+"""Uploads that are aborted get so long: a store that does not answer must not hold up a shutdown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class FileJob:
         mapping: the mapping in its canonical JSON form; ``mapping_sha256`` is its identity.
         data_key, rejects_key: full keys at the destination.
         replay: None for a CSV file; for the reject file of one, the labels of that one's header.
+        split_bytes: a file over this may be read by several workers; 0: never.
     """
 
     batch_id: str
@@ -44,6 +46,7 @@ class FileJob:
     mapping_sha256: str
     limits: Limits
     replay: tuple[str, ...] | None = None
+    split_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,12 @@ class FileProgress:
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """A file whose output lies at the destination, whole and invisible. ``labels`` are its header's, as it was read."""
+    """A file whose output lies at the destination, whole and invisible.
+
+    Attributes:
+        labels: its header's, as it was read.
+        more: where the data is several objects, those after ``data``.
+    """
 
     index: int
     source: ObjectInfo
@@ -67,10 +75,12 @@ class FileResult:
     data: PendingUpload
     rejects: PendingUpload | None
     labels: tuple[str, ...] = ()
+    more: tuple[PendingUpload, ...] = ()
 
     @property
     def uploads(self) -> tuple[PendingUpload, ...]:
-        return (self.data,) if self.rejects is None else (self.data, self.rejects)
+        rejects = () if self.rejects is None else (self.rejects,)
+        return (self.data, *self.more, *rejects)
 
 
 type OnProgress = Callable[[FileProgress], None]
@@ -159,16 +169,16 @@ class _Output:
     async def finish(self) -> tuple[PendingUpload, PendingUpload | None]:
         """Raises ConservationError where the parts sent are not the bytes written, in order."""
         assert self._data is not None
-        data = _all_sent(await self._data.finish(), self._data_bytes)
+        data = all_sent(await self._data.finish(), self._data_bytes)
         if self._rejects is None:
             return data, None
-        return data, _all_sent(await self._rejects.finish(), self._rejects_bytes)
+        return data, all_sent(await self._rejects.finish(), self._rejects_bytes)
 
     async def abort(self, cause: BaseException) -> None:
-        """Discards both, within ``_ABORT_S``: a store that does not answer must not hold up a shutdown. What is
+        """Discards both, within ``ABORT_S``: a store that does not answer must not hold up a shutdown. What is
         left open is noted on ``cause``, which is what the caller must hear of; the next attempt sweeps it."""
         try:
-            async with asyncio.timeout(_ABORT_S):
+            async with asyncio.timeout(ABORT_S):
                 for upload in (self._data, self._rejects):
                     if upload is not None:
                         await self._abort_one(upload, cause)
@@ -182,7 +192,8 @@ class _Output:
             cause.add_note(f"an upload was left open: {error}")
 
 
-def _all_sent(upload: PendingUpload, size: int) -> PendingUpload:
+def all_sent(upload: PendingUpload, size: int) -> PendingUpload:
+    """Raises ConservationError where the parts sent are not the bytes written, in order."""
     numbers = [part.number for part in upload.parts]
     if upload.size != size or numbers != list(range(1, len(numbers) + 1)):
         raise ConservationError(

@@ -6,7 +6,7 @@ or a process (locations, pending uploads, deliveries) is plain frozen data.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -27,6 +27,7 @@ __all__ = [
     "Queue",
     "QueueFacts",
     "S3Location",
+    "SharedUpload",
     "Standing",
     "Stores",
     "Upload",
@@ -123,6 +124,23 @@ class OpenUpload:
     begun: float
 
 
+@dataclass(frozen=True, slots=True)
+class SharedUpload:
+    """An upload that several send parts of, from any loop. Enough to send one, finish it or abort it.
+
+    Attributes:
+        token: as a :class:`PendingUpload`'s.
+        part_bytes: how large parts are best made.
+        least_bytes: how small no part may be but the last.
+    """
+
+    key: str
+    upload_id: str
+    token: str
+    part_bytes: int
+    least_bytes: int
+
+
 type Standing = Literal["pending", "completed", "gone"]
 """What became of a finished upload: it waits to be completed; the object at its key is it; neither."""
 
@@ -167,6 +185,18 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def read_range(
+        self, of: ObjectInfo, start: int, stop: int, *, version_id: str | None = None
+    ) -> AbstractAsyncContextManager[ObjectReader]:
+        """Opens the bytes from ``start`` up to ``stop`` of an object that has been looked at before; as :meth:`read`.
+
+        Iteration ends only after all of them. That they are bytes of this very object is sure: ``of`` tells its ETag.
+
+        Raises:
+            SourceChanged: there is another one by now.
+        """
+        ...
+
     def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         """All objects whose key starts with ``prefix``, in key order (paginated behind the scenes)."""
         ...
@@ -186,6 +216,23 @@ class ObjectStore(Protocol):
 
     async def begin(self, key: str) -> Upload:
         """Starts an upload of ``key``."""
+        ...
+
+    async def share(self, key: str) -> SharedUpload:
+        """Starts an upload of ``key`` that several send parts of."""
+        ...
+
+    async def send_part(self, upload: SharedUpload, number: int, body: bytes) -> Part:
+        """Sends the part of this number, from 1 to 10,000, which need not be the next; replaces one sent before it."""
+        ...
+
+    async def append(self, upload: SharedUpload, parts: Sequence[Part]) -> None:
+        """Says which parts come next in the object: their order is that in which they are appended, and of their
+        numbers. One at a time."""
+
+    async def finish_shared(self, upload: SharedUpload, parts: Sequence[Part]) -> PendingUpload:
+        """Returns the handle that completes the upload, of all ``parts`` that were appended. What else was sent is
+        dropped. An empty object is one empty part."""
         ...
 
     async def complete(self, upload: PendingUpload) -> ObjectInfo:

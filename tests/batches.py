@@ -17,7 +17,17 @@ from engine.core.mapping import Mapping, validate_mapping
 from engine.errors import BatchFailed, Failure, TransientError
 from engine.lease import Hold
 from engine.pool.open import Pool, open_pool
-from engine.ports import LocalLocation, ObjectInfo, ObjectReader, OpenUpload, PendingUpload, Standing, Upload
+from engine.ports import (
+    LocalLocation,
+    ObjectInfo,
+    ObjectReader,
+    OpenUpload,
+    Part,
+    PendingUpload,
+    SharedUpload,
+    Standing,
+    Upload,
+)
 
 __all__ = [
     "DESTINATION",
@@ -102,8 +112,10 @@ class Watched(MemoryStore):
     As every store it sees to it that a ``begin`` that is cancelled leaves no upload.
     """
 
-    def __init__(self, name: str = "watched", *, read_bytes: int = 1_048_576) -> None:
-        super().__init__(name, read_bytes=read_bytes)
+    def __init__(
+        self, name: str = "watched", *, read_bytes: int = 1_048_576, part_bytes: int = 8_388_608, least_bytes: int = 0
+    ) -> None:
+        super().__init__(name, read_bytes=read_bytes, part_bytes=part_bytes, least_bytes=least_bytes)
         self.hook: Hook = nothing  # set while nothing runs
         self.calls: list[Call] = []  # appended to by any thread
 
@@ -129,6 +141,14 @@ class Watched(MemoryStore):
     ) -> AsyncIterator[ObjectReader]:
         await self._tell(Call("read", key, done=False))
         async with super().read(key) as reader:  # as if it kept versions: there is one of each key
+            yield _Reader(reader, self)
+
+    @asynccontextmanager
+    async def read_range(  # type: ignore[override]  # as above
+        self, of: ObjectInfo, start: int, stop: int, *, version_id: str | None = None
+    ) -> AsyncIterator[ObjectReader]:
+        await self._tell(Call("read_range", of.key, done=False))
+        async with super().read_range(of, start, stop, version_id=version_id) as reader:
             yield _Reader(reader, self)
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
@@ -157,6 +177,25 @@ class Watched(MemoryStore):
             await upload.abort()
             raise
         return _Upload(upload, key, self)
+
+    async def share(self, key: str) -> SharedUpload:
+        await self._tell(Call("share", key, done=False))
+        upload = await super().share(key)
+        try:
+            await self._tell(Call("share", key, done=True))
+        except asyncio.CancelledError:
+            await super().abort(PendingUpload(key, upload.upload_id, ()))
+            raise
+        return upload
+
+    async def send_part(self, upload: SharedUpload, number: int, body: bytes) -> Part:
+        return await self.around("send_part", upload.key, lambda: MemoryStore.send_part(self, upload, number, body))
+
+    async def append(self, upload: SharedUpload, parts: Sequence[Part]) -> None:
+        await self.around("append", upload.key, lambda: MemoryStore.append(self, upload, parts))
+
+    async def finish_shared(self, upload: SharedUpload, parts: Sequence[Part]) -> PendingUpload:
+        return await self.around("finish_shared", upload.key, lambda: MemoryStore.finish_shared(self, upload, parts))
 
     async def complete(self, upload: PendingUpload) -> ObjectInfo:
         return await self.around("complete", upload.key, lambda: MemoryStore.complete(self, upload))

@@ -17,6 +17,7 @@ from engine.errors import AccessDenied, EngineError, ShuttingDown, TransientErro
 from engine.pipeline import FileJob, FileProgress, FileResult, OnProgress
 from engine.pool.coordinator import PoolStatistics
 from engine.ports import ObjectInfo, PendingUpload
+from engine.ranges import RangeJob, RangeResult
 from tests.batches import DESTINATION, SOURCE
 
 
@@ -57,6 +58,9 @@ class Scripted:
             raise self.script[job.index].pop(0)
         return result(job)
 
+    async def run_range(self, job: RangeJob, worker: int, on_progress: OnProgress) -> RangeResult:
+        raise NotImplementedError
+
     def statistics(self) -> PoolStatistics:
         raise NotImplementedError
 
@@ -75,8 +79,9 @@ class Run:
             self.on_finished(job.index)
 
         return await run_files(
-            self.jobs, pool=self.pool, policy="round_robin", attempts=self.tries, destination=self.store,
-            on_progress=lambda progress: self.progress.append(progress.index), finished=finished,
+            self.jobs, pool=self.pool, policy="round_robin", attempts=self.tries, source=self.store,
+            destination=self.store, finished=finished,
+            on_progress=lambda progress: self.progress.append(progress.index),
         )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import FileError
-from engine.layout import output_keys
+from engine.layout import crowded_keys, numbered, output_keys
 
 
 def test_suffixes_are_dropped() -> None:
@@ -60,3 +60,17 @@ def test_keys_that_xml_cannot_say(character: str) -> None:
         output_keys("x/", ["\u00fc \ud7ff\ue000\U0010ffff\x80.csv"], "")[0].data
         == "x/data/\u00fc \ud7ff\ue000\U0010ffff\x80"
     )
+
+
+def test_numbered_keys_follow_their_order() -> None:
+    """The objects of a file sort as their rows do, those of one range after another."""
+    keys = [numbered("out/data/a.b.parquet", *place) for place in ((0, 0), (1, 0), (1, 1), (1, 2), (2, 0), (10, 0))]
+    assert keys[:3] == ["out/data/a.b.00000.parquet", "out/data/a.b.00001.parquet", "out/data/a.b.00001_1.parquet"]
+    assert keys == sorted(keys)
+
+
+def test_crowded_keys() -> None:
+    """A key whose numbered objects could be another's is told, and no other."""
+    keys = ["data/a.parquet", "data/a.00001.parquet", "data/a.00001_2.parquet", "data/b.parquet", "data/b.x.parquet"]
+    assert crowded_keys(keys) == {"data/a.parquet"}
+    assert crowded_keys(["data/a.00001.parquet", "data/a.csv.parquet"]) == set()

@@ -19,6 +19,7 @@ FILES = st.builds(
     source=TEXT, version_id=st.none() | TEXT, etag=TEXT, bytes_read=NUMBER, rows_read=NUMBER, rows_written=NUMBER,
     rows_rejected=NUMBER, cells_nulled=NUMBER, errors=st.dictionaries(TEXT, NUMBER, max_size=3), output=OBJECTS,
     rejects=st.none() | OBJECTS, labels=st.lists(TEXT, max_size=3),
+    more_outputs=st.lists(OBJECTS, max_size=2).map(tuple),
 )  # fmt: skip
 MANIFESTS = st.builds(
     Manifest,
@@ -48,6 +49,7 @@ def test_totals_and_keys(manifest: Manifest) -> None:
     assert manifest.rows_rejected == sum(file.rows_rejected for file in manifest.files)
     assert manifest.bytes_read == sum(file.bytes_read for file in manifest.files)
     outputs = {file.output.key for file in manifest.files}
+    outputs |= {each.key for file in manifest.files for each in file.more_outputs}
     assert manifest.keys == outputs | {file.rejects.key for file in manifest.files if file.rejects is not None}
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.memory import CONVERT, PROCESS, UNPACK, WAITING, WORKER, memory_bound
+from engine.memory import CONVERT, PROCESS, RANGE, UNPACK, WAITING, WORKER, memory_bound
 
 MIB = 1 << 20
 
@@ -35,6 +35,13 @@ def test_by_hand() -> None:
     )
     assert (bound.usual, bound.parquet, bound.longest) == (usual, usual + groups, longest)
     assert bound.usual < 1024 * MIB  # what a small container has
+
+
+def test_ranges_are_held_for_their_turn() -> None:
+    """Splitting files costs each worker two results of ranges."""
+    whole = memory_bound("threads", workers=3, pipelines=2, **DEFAULT)
+    split = memory_bound("threads", workers=3, pipelines=2, split=True, **DEFAULT)
+    assert split.usual - whole.usual == split.longest - whole.longest == 3 * 2 * (8 * MIB + RANGE)
 
 
 def test_processes_pay_for_their_interpreters() -> None:

@@ -286,7 +286,7 @@ class HungAbort(MemoryStore):
 
 async def test_an_abort_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A destination that does not answer does not keep a file from failing; the note says what was left."""
-    monkeypatch.setattr("engine.pipeline._ABORT_S", 0.01)
+    monkeypatch.setattr("engine.pipeline.ABORT_S", 0.01)
     world = World()
     world.destination = HungAbort("destination")
     world.stores._stores[DESTINATION] = world.destination

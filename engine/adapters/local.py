@@ -12,20 +12,22 @@ import contextlib
 import os
 import stat
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from engine.adapters import local_files
 from engine.adapters.keys import STAGING, key_order, safe_parts
 from engine.adapters.settings import StoreSettings
+from engine.bounded import uninterrupted
 from engine.errors import ConservationError, FileError, SourceChanged, SourceMissing, TransientError
-from engine.ports import ObjectInfo, OpenUpload, Part, PendingUpload, Standing, Upload
+from engine.ports import ObjectInfo, OpenUpload, Part, PendingUpload, SharedUpload, Standing, Upload
 
 __all__ = ["LocalStore"]
 
 _KEY = "key"  # in an upload's folder: which key it is for
 _DATA = "data"  # in an upload's folder: its bytes
+_PARTS = "[0-9]" * 5  # and the parts of a shared one that are not yet among them
 
 
 def _etag(status: os.stat_result) -> str:
@@ -70,6 +72,16 @@ class LocalStore:
         finally:
             os.close(handle)
 
+    @asynccontextmanager
+    async def read_range(
+        self, of: ObjectInfo, start: int, stop: int, *, version_id: str | None = None
+    ) -> AsyncIterator[_LocalReader]:
+        async with self.read(of.key, version_id=version_id) as reader:
+            if reader.info.etag != of.etag:
+                raise SourceChanged(f"{self._path(of.key)} was changed while it was read", file=of.key)
+            reader.narrow(start, stop)
+            yield reader
+
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         for info in await asyncio.to_thread(self._walk, prefix):
             yield info
@@ -108,6 +120,32 @@ class LocalStore:
             folder = self._stage(upload_id, key)
             handle = os.open(folder / _DATA, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         return _LocalUpload(self, key, upload_id, handle)
+
+    async def share(self, key: str) -> SharedUpload:
+        path = self._path(key)
+        upload_id = uuid.uuid4().hex
+        with local_files.errors(path, key, "write"):
+            self._stage(upload_id, key)
+        return SharedUpload(key, upload_id, "", self._settings.part_bytes, 0)
+
+    async def send_part(self, upload: SharedUpload, number: int, body: bytes) -> Part:
+        with local_files.errors(self._path(upload.key), upload.key, "write"):
+            local_files.write(self._part(upload, number), body)
+        await asyncio.sleep(0)
+        return Part(number, "", len(body))
+
+    async def append(self, upload: SharedUpload, parts: Sequence[Part]) -> None:
+        # A thread cannot be cancelled, and must not go on while somebody discards the upload.
+        await uninterrupted(asyncio.to_thread(self._append, upload, parts))
+
+    async def finish_shared(self, upload: SharedUpload, parts: Sequence[Part]) -> PendingUpload:
+        path = self._staging / upload.upload_id / _DATA
+        with local_files.errors(self._path(upload.key), upload.key, "write"):
+            await asyncio.to_thread(local_files.sync, path)
+            status = path.stat()
+        if status.st_size != sum(part.size for part in parts):
+            raise ConservationError(f"{path} has {status.st_size} bytes, and not those of its parts")
+        return PendingUpload(upload.key, upload.upload_id, (Part(1, _etag(status), status.st_size),))
 
     async def complete(self, upload: PendingUpload) -> ObjectInfo:
         return await asyncio.to_thread(self._complete, upload, self._path(upload.key))
@@ -195,6 +233,15 @@ class LocalStore:
                     return found
         raise TransientError(f"the upload of {path} is gone; write the file again")
 
+    def _part(self, upload: SharedUpload, number: int) -> Path:
+        return self._staging / upload.upload_id / f"{number:05d}"
+
+    def _append(self, upload: SharedUpload, parts: Sequence[Part]) -> None:
+        """Moves parts to the end of the upload's bytes; the kernel copies them, and no thread waits for it."""
+        data, files = self._staging / upload.upload_id / _DATA, [self._part(upload, part.number) for part in parts]
+        with local_files.errors(self._path(upload.key), upload.key, "write"):
+            local_files.join(data, files)
+
     def _stage(self, upload_id: str, key: str) -> Path:
         """Makes the folder of an upload. What a killed process leaves in it is found by its key."""
         folder = self._staging / upload_id
@@ -220,7 +267,7 @@ class LocalStore:
         """Removes an upload's folder, and the folder of all uploads when it was the last."""
         folder = self._staging / upload_id
         with local_files.errors(folder, None, "write"):
-            for name in (_DATA, _KEY):
+            for name in (_DATA, _KEY, *(path.name for path in folder.glob(_PARTS))):
                 (folder / name).unlink(missing_ok=True)
             local_files.remove_if_empty(folder)
             local_files.remove_if_empty(self._staging)
@@ -233,6 +280,11 @@ class _LocalReader:
         self._path = path
         self._read_bytes = read_bytes
         self._left = info.size
+
+    def narrow(self, start: int, stop: int) -> None:
+        """Reads these bytes only, of those not read yet."""
+        os.lseek(self._handle, start, os.SEEK_SET)
+        self._left = stop - start
 
     def __aiter__(self) -> _LocalReader:
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
@@ -19,11 +19,13 @@ from engine.errors import (
     Unavailable,
 )
 
-__all__ = ["errors", "make_folders", "open_to_read", "remove_if_empty", "sync"]
+__all__ = ["errors", "join", "make_folders", "open_to_read", "remove_if_empty", "sync", "write"]
 
 _MISSING = {errno.ENOENT, errno.ENOTDIR}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _UNUSABLE = {errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EEXIST}
+
+_COPIED_BYTES = 1 << 20  # at a time, where the kernel does not copy
 
 
 @contextmanager
@@ -82,6 +84,49 @@ def remove_if_empty(path: Path) -> None:
     except OSError as error:
         if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}:
             raise
+
+
+def write(path: Path, data: bytes) -> None:
+    """Writes a file whole; not yet to the disk."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+    finally:
+        os.close(handle)
+
+
+def join(path: Path, pieces: Sequence[Path]) -> None:
+    """Appends files to ``path``, which is made where there is none, and removes each that is copied."""
+    target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        os.lseek(target, 0, os.SEEK_END)  # the kernel copies to no file that is open for appending
+        for piece in pieces:
+            source = os.open(piece, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                _copy(source, target)
+            finally:
+                os.close(source)
+            piece.unlink()
+    finally:
+        os.close(target)
+
+
+def _copy(source: int, target: int) -> None:
+    left = os.fstat(source).st_size
+    if hasattr(os, "copy_file_range"):
+        try:
+            while left:
+                left -= os.copy_file_range(source, target, left)
+        except OSError as error:
+            if error.errno not in {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}:
+                raise
+    while left and (data := os.read(source, _COPIED_BYTES)):  # from where that got
+        left -= len(data)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(target, rest) :]
 
 
 def sync(path: Path) -> None:

@@ -10,13 +10,13 @@ import hashlib
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from engine.adapters.keys import key_order
-from engine.errors import ConservationError, SourceMissing, TransientError
-from engine.ports import Location, ObjectInfo, OpenUpload, Part, PendingUpload, Standing, Upload
+from engine.errors import ConservationError, SourceChanged, SourceMissing, TransientError
+from engine.ports import Location, ObjectInfo, OpenUpload, Part, PendingUpload, SharedUpload, Standing, Upload
 
 __all__ = ["MemoryStore", "MemoryStores"]
 
@@ -40,19 +40,24 @@ def _etag(body: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """An upload neither completed nor aborted; ``body`` is None until it is finished."""
+    """An upload neither completed nor aborted; ``body`` is None until it is finished, ``parts`` are a shared one's."""
 
     key: str
     begun: float
     body: bytes | None = None
+    parts: Mapping[int, bytes] = field(default_factory=dict)
 
 
 class MemoryStore:
     """An :class:`~engine.ports.ObjectStore` in memory. A reader gives the object as it was when it was opened."""
 
-    def __init__(self, name: str = "memory", *, read_bytes: int = 1_048_576) -> None:
+    def __init__(
+        self, name: str = "memory", *, read_bytes: int = 1_048_576, part_bytes: int = 8_388_608, least_bytes: int = 0
+    ) -> None:
         self.name = name
         self.read_bytes = read_bytes
+        self.part_bytes = part_bytes
+        self.least_bytes = least_bytes
         self._lock = threading.Lock()  # guards _objects and _open; held for dictionary operations only
         self._objects: dict[str, _Object] = {}
         self._open: dict[str, _Open] = {}  # by upload id
@@ -62,6 +67,15 @@ class MemoryStore:
         if version_id is not None:
             raise SourceMissing(f"no version {version_id} of {self.name}/{key}: this store keeps none", file=key)
         yield _MemoryReader(self._find(key), self.read_bytes)
+
+    @asynccontextmanager
+    async def read_range(
+        self, of: ObjectInfo, start: int, stop: int, *, version_id: str | None = None
+    ) -> AsyncIterator[_MemoryReader]:
+        async with MemoryStore.read(self, of.key, version_id=version_id) as reader:
+            if reader.info.etag != of.etag:
+                raise SourceChanged(f"{self.name}/{of.key} was replaced while it was read", file=of.key)
+            yield reader.part(start, stop)
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         with self._lock:
@@ -94,6 +108,31 @@ class MemoryStore:
         with self._lock:
             self._open[upload_id] = _Open(key, time.time())
         return _MemoryUpload(self, key, upload_id)
+
+    async def share(self, key: str) -> SharedUpload:
+        upload_id = uuid.uuid4().hex
+        with self._lock:
+            self._open[upload_id] = _Open(key, time.time())
+        return SharedUpload(key, upload_id, "", self.part_bytes, self.least_bytes)
+
+    async def send_part(self, upload: SharedUpload, number: int, body: bytes) -> Part:
+        with self._lock:
+            begun = self._begun(upload.upload_id, upload.key)
+            self._open[upload.upload_id] = replace(begun, parts={**begun.parts, number: body})
+        await asyncio.sleep(0)
+        return Part(number, _etag(body), len(body))
+
+    async def append(self, upload: SharedUpload, parts: Sequence[Part]) -> None:
+        """Parts are joined in the end."""
+
+    async def finish_shared(self, upload: SharedUpload, parts: Sequence[Part]) -> PendingUpload:
+        with self._lock:
+            sent = self._begun(upload.upload_id, upload.key).parts
+        if any(part.size < upload.least_bytes for part in parts[:-1]):
+            raise ConservationError(f"a part of {self.name}/{upload.key} is smaller than {upload.least_bytes} bytes")
+        body = b"".join([sent[part.number] for part in parts])
+        self._keep(upload.upload_id, upload.key, body)
+        return PendingUpload(upload.key, upload.upload_id, (Part(1, _etag(body), len(body)),))
 
     async def complete(self, upload: PendingUpload) -> ObjectInfo:
         with self._lock:
@@ -141,10 +180,14 @@ class MemoryStore:
 
     def _keep(self, upload_id: str, key: str, body: bytes) -> None:
         with self._lock:
-            begun = self._open.get(upload_id)
-            if begun is None:
-                raise TransientError(f"the upload of {self.name}/{key} was aborted by somebody else")
-            self._open[upload_id] = replace(begun, body=body)
+            self._open[upload_id] = replace(self._begun(upload_id, key), body=body)
+
+    def _begun(self, upload_id: str, key: str) -> _Open:
+        """To be called with the lock held."""
+        begun = self._open.get(upload_id)
+        if begun is None:
+            raise TransientError(f"the upload of {self.name}/{key} was aborted by somebody else")
+        return begun
 
     def _discard(self, upload_id: str) -> None:
         with self._lock:
@@ -154,16 +197,22 @@ class MemoryStore:
 class _MemoryReader:
     def __init__(self, entry: _Object, read_bytes: int) -> None:
         self.info = entry.info
-        self._body = entry.body
+        self._entry = entry
         self._read_bytes = read_bytes
-        self._at = 0
+        self._at, self._stop = 0, len(entry.body)
+
+    def part(self, start: int, stop: int) -> _MemoryReader:
+        """Another reader of the same object, of some of its bytes."""
+        reader = _MemoryReader(self._entry, self._read_bytes)
+        reader._at, reader._stop = start, stop
+        return reader
 
     def __aiter__(self) -> _MemoryReader:
         return self
 
     async def __anext__(self) -> bytes:
         await asyncio.sleep(0)  # a reader always lets the loop run: other files, cancellation
-        piece = self._body[self._at : self._at + self._read_bytes]
+        piece = self._entry.body[self._at : min(self._at + self._read_bytes, self._stop)]
         if not piece:
             raise StopAsyncIteration
         self._at += len(piece)

@@ -81,6 +81,7 @@ def bound_of(settings: Settings, choice: ExecutorChoice) -> MemoryBound:
         chunk_bytes=CHUNK_BYTES,
         part_bytes=settings.destination.part_bytes,
         row_bytes=settings.limits.row_bytes,
+        split=settings.pool.split_bytes > 0,
     )
 
 

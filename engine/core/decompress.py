@@ -14,7 +14,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-__all__ = ["STEP_BYTES", "Decompressor", "SourceCompression", "decompressor"]
+__all__ = ["STEP_BYTES", "Decompressor", "SourceCompression", "decompressor", "is_plain"]
 
 type SourceCompression = Literal["infer", "none", "gzip", "zstd"]
 
@@ -61,9 +61,20 @@ def decompressor(name: str, compression: SourceCompression, expansion_ratio: int
         expansion_ratio: so many times the compressed bytes read, the text may be long; 1 MiB may always be.
     """
     if compression == "infer":
-        by_suffix = next((kind for ending, kind in _SUFFIXES.items() if name.lower().endswith(ending)), None)
+        by_suffix = _by_suffix(name)
         return _of(by_suffix, expansion_ratio) if by_suffix is not None else _ByFirstBytes(expansion_ratio)
     return _of(compression, expansion_ratio)
+
+
+def is_plain(name: str, compression: SourceCompression, head: bytes) -> bool:
+    """Whether a file is text as it is. Arguments as for :func:`decompressor`, and the file's first bytes."""
+    if compression == "infer":
+        compression = _by_suffix(name) or _by_magic(head)
+    return compression == "none"
+
+
+def _by_suffix(name: str) -> SourceCompression | None:
+    return next((kind for ending, kind in _SUFFIXES.items() if name.lower().endswith(ending)), None)
 
 
 def _of(compression: SourceCompression, expansion_ratio: int) -> Decompressor:

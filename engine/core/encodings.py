@@ -20,7 +20,7 @@ from typing import Final
 from engine.core.decoders import Decoder, byte_table, decode_last, decoder
 from engine.errors import nearest
 
-__all__ = ["ToUtf8", "codec_name", "first_fault", "internal_bytes", "source_bytes"]
+__all__ = ["ToUtf8", "codec_name", "divisible", "first_fault", "internal_bytes", "source_bytes", "source_size"]
 
 UTF8: Final = "utf-8"
 _BLOCK = 65_536  # bytes that are decoded together: text takes up to four times as much
@@ -85,6 +85,7 @@ class ToUtf8:
 
     Args:
         encoding: the codec that was named, in any spelling.
+        first: whether what is fed begins where the file does; elsewhere no byte order mark is looked for.
 
     Raises:
         ValueError: it is none that :func:`codec_name` knows.
@@ -92,9 +93,11 @@ class ToUtf8:
 
     __slots__ = ("_decoder", "_encoding", "_head", "_marks", "_plain")
 
-    def __init__(self, encoding: str) -> None:
+    def __init__(self, encoding: str, *, first: bool = True) -> None:
         named = codec_name(encoding)
-        self._marks = _MARKS_32 if named.startswith("utf-32") else _MARKS
+        self._marks: dict[bytes, str] = {}
+        if first:
+            self._marks = _MARKS_32 if named.startswith("utf-32") else _MARKS
         self._encoding = _LITTLE.get(named, named)
         self._head: bytes | None = b""  # None once it is known whether there is a mark
         self._decoder: Decoder | None = None  # none for UTF-8
@@ -148,6 +151,20 @@ def internal_bytes(raw: bytes, encoding: str) -> bytes:
     if encoding == UTF8:
         return raw
     return _internal(decode_last(decoder(_LITTLE.get(encoding, encoding)), raw))
+
+
+def divisible(encoding: str) -> bool:
+    """Whether a file in this encoding can be read from any byte on: UTF-8, and where each byte is a character.
+
+    Args:
+        encoding: a name that :func:`codec_name` or :attr:`ToUtf8.encoding` gave.
+    """
+    return encoding == UTF8 or byte_table(encoding) is not None
+
+
+def source_size(text: bytes, encoding: str) -> int:
+    """How many bytes of the file a text in internal form is, in an encoding that is :func:`divisible`."""
+    return len(text) if encoding == UTF8 else len(text.decode(UTF8, "surrogatepass"))
 
 
 def source_bytes(raw: bytes, encoding: str) -> bytes:

@@ -70,20 +70,28 @@ class Frame:
         cuts = [0, *ends[rows - 1 : -1 : rows].tolist(), len(self.data)]
         quotes = self._quotes()
         for start, stop in pairwise(cuts):
-            data = self.data[start:stop]
-            first, last = quotes.searchsorted([start, stop])
-            yield Frame(
-                self.dialect,
-                data,
-                data if self.seen is self.data else self.seen[start:stop],
-                count_lines(data),
-                [
-                    line._replace(start=line.start - start, stop=line.stop - start)
-                    for line in self._refused(start, stop)
-                ],
-                quotes[first:last] - start,
-                self.proven,
-            )
+            yield self._part(start, stop, quotes)
+
+    def until(self, place: int) -> Frame:
+        """The records up to the first that ends at ``place`` or after it, of which there is one; all lines count."""
+        quotes = self._quotes()
+        ends = record_ends(self.seen, quotes)
+        stop = int(ends[ends.searchsorted(place)])
+        return self if stop == len(self.data) else self._part(0, stop, quotes)
+
+    def _part(self, start: int, stop: int, quotes: Places) -> Frame:
+        """The records between two places where one begins."""
+        data = self.data[start:stop]
+        first, last = quotes.searchsorted([start, stop])
+        return Frame(
+            self.dialect,
+            data,
+            data if self.seen is self.data else self.seen[start:stop],
+            count_lines(data),
+            [line._replace(start=line.start - start, stop=line.stop - start) for line in self._refused(start, stop)],
+            quotes[first:last] - start,
+            self.proven,
+        )
 
     def _refused(self, start: int, stop: int) -> list[Refused]:
         first, last = (bisect_left(self.refused, place, key=attrgetter("start")) for place in (start, stop))

@@ -26,6 +26,10 @@ class Held:
         self._size += len(data)
         return self._size >= self._enough
 
+    def hurry(self) -> None:
+        """From now on nothing is too little to be worth a look."""
+        self._chunk_bytes = self._enough = 1
+
     def take(self) -> bytes:
         """All of them. What is still of use after the look goes to :meth:`keep`."""
         return b"".join(self._pieces)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from engine.core.chunk import Chunk, Shape, parse_chunk
 from engine.core.dialect import Dialect
-from engine.core.encodings import ToUtf8
+from engine.core.encodings import ToUtf8, source_size
 from engine.core.endless import EndlessLine
 from engine.core.framing import frame
 from engine.core.header import labels_of, read_first
@@ -15,7 +15,7 @@ from engine.core.held import Held
 from engine.core.limits import Limits
 from engine.core.lines import LineSkipper, count_lines
 
-__all__ = ["CHUNK_BYTES", "CsvReader", "Placed"]
+__all__ = ["CHUNK_BYTES", "CsvReader", "Middle", "Placed"]
 
 CHUNK_BYTES = 2_097_152  # records are parsed about so many bytes at a time: enough to make calls cheap, few to hold
 # And no more of them: what becomes of a tiny row, or of an empty cell, is far larger than it.
@@ -32,13 +32,29 @@ class Placed:
     first_line: int
 
 
+@dataclass(frozen=True, slots=True)
+class Middle:
+    """What has to be known of a file to read it from the middle: its labels, and the encoding it turned out to have."""
+
+    labels: tuple[str, ...]
+    encoding: str
+
+
 class CsvReader:
     """Splits a CSV file into parsed chunks, whatever the pieces it comes in.
+
+    What a record is depends on the bytes from its beginning on and on nothing before that: a file read from the
+    beginning of any of its records gives the records that reading all of it gives from there on.
 
     Args:
         header: as in the mapping: labels in the first record, numbered columns, or the labels given.
         bind: called once, when the labels are known; gives the positions of the columns to parse. May raise.
         null_values: cells that are null.
+        middle: where what is fed begins where a record of the file does, rather than the file itself. Rows and lines
+            are counted from there on.
+
+    Attributes:
+        ended: whether all was read that :meth:`end_here` left to be read.
     """
 
     def __init__(
@@ -50,20 +66,47 @@ class CsvReader:
         null_values: Sequence[str],
         limits: Limits,
         chunk_bytes: int = CHUNK_BYTES,
+        middle: Middle | None = None,
     ) -> None:
         self._dialect = dialect
         self._header = header
         self._bind = bind
         self._null_values = null_values
         self._limits = limits
-        self._text = ToUtf8(dialect.encoding)
-        self._title = LineSkipper(dialect.skip_lines)
+        self._text = ToUtf8(middle.encoding if middle else dialect.encoding, first=middle is None)
+        self._title = LineSkipper(0 if middle else dialect.skip_lines)
         self._held = Held(chunk_bytes, limits.row_bytes)
         self._row = 1
-        self._line = 1 + dialect.skip_lines
+        self._line = 1 + self._title.left
         self._shape: Shape | None = None  # None before the header was read
         self._usual = 0  # cells that most rows have
         self._endless: EndlessLine | None = None
+        self._fed = 0  # bytes of UTF-8
+        self._stop: int | None = None  # of them; the first record that ends there or later is the last
+        self._unread = b""
+        self.ended = False
+        if middle is not None:
+            self._bind_labels(list(middle.labels))
+
+    @property
+    def rows(self) -> int:
+        """Rows given so far."""
+        return self._row - 1
+
+    @property
+    def lines(self) -> int:
+        """Line ends in what was read so far, the header's and those skipped among them."""
+        return self._line - 1
+
+    @property
+    def unread(self) -> int:
+        """Bytes of the file that were fed, and come after the last record. For encodings that are divisible."""
+        return source_size(self._unread, self._text.encoding)
+
+    def end_here(self) -> None:
+        """What was fed so far is to be read, and no more than the record takes that this place is in."""
+        self._stop = self._fed
+        self._held.hurry()
 
     def feed(self, data: bytes) -> Iterator[Placed]:
         """Takes the next bytes; gives the chunks that are complete.
@@ -71,16 +114,24 @@ class CsvReader:
         Raises:
             HeaderError: from ``bind``; or the header cannot be read, or is longer than ``limits.row_bytes``.
         """
-        if self._held.add(self._text.feed(data)):
+        if self._hold(self._text.feed(data)):
             yield from self._drain(final=False)
 
     def finish(self) -> Iterator[Placed]:
         """Gives what is left; the reader is done. A last record without a line end is a record."""
-        self._held.add(self._text.finish())
+        self._hold(self._text.finish())
         yield from self._drain(final=True)
+
+    def _hold(self, text: bytes) -> bool:
+        self._fed += len(text)
+        return self._held.add(text)
 
     def _drain(self, *, final: bool) -> Iterator[Placed]:
         data = self._held.take()
+        if self.ended:
+            self._unread += data
+            self._held.keep(b"")
+            return
         if self._shape is None:
             data = self._start(data, final=final)
         if self._shape is not None:
@@ -95,17 +146,28 @@ class CsvReader:
                 return data
             yield self._place(self._endless.chunk(shape))
             self._endless = None
+        stop = None if self._stop is None else self._stop - (self._fed - len(data))
+        if stop is not None and stop <= 0:
+            return self._end(data)
         framed = frame(data, self._dialect, self._limits.row_bytes, final=final)
+        if stop is not None and stop <= len(framed.data):
+            framed = framed.until(stop)
         if framed.data:
             data = data[len(framed.data) :]
             for part in framed.split(min(CHUNK_ROWS, max(CHUNK_CELLS // max(len(shape.wanted), 1), 1))):
                 chunk = parse_chunk(part, shape, self._usual)
                 self._usual = chunk.usual
                 yield self._place(chunk)
+            if stop is not None and stop <= len(framed.data):
+                return self._end(data)
         if len(data) > self._limits.row_bytes:  # all of it one line: of a record of several, less would be left
             self._endless = EndlessLine(self._dialect, self._limits.row_bytes)
             data = self._endless.feed(data, final=False)
         return data
+
+    def _end(self, unread: bytes) -> bytes:
+        self.ended, self._unread = True, unread
+        return b""
 
     def _start(self, held: bytes, *, final: bool) -> bytes:
         """Reads the header, once it is whole; returns the bytes after it, or all of ``held`` when it is not."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, TypedDict
 
@@ -11,7 +12,7 @@ from pydantic_core import to_json
 from engine.core.encodings import source_bytes
 from engine.core.rows import SourceRow
 
-__all__ = ["RAW_BYTES", "CellError", "reject_records"]
+__all__ = ["RAW_BYTES", "CellError", "moved", "reject_records"]
 
 RAW_BYTES = 65_536
 """How much of a row that is too long its reject record keeps."""
@@ -39,6 +40,19 @@ def reject_records(rows: Iterable[tuple[SourceRow, Sequence[CellError]]]) -> byt
     # One call for all. A quote inside a JSON string has a backslash: what is replaced only stands between records.
     joined = to_json([_record(source, errors) for source, errors in rows])
     return joined[1:-1].replace(b'},{"file":', b'}\n{"file":') + b"\n"
+
+
+def moved(records: bytes, file: str, *, rows: int, lines: int) -> bytes:
+    """Lines of a reject file of ``file``, their rows and lines counted from so many earlier."""
+    if not (rows or lines) or not records:
+        return records
+    # What a record begins with is all that is looked for: no line end is left as such inside one.
+    place = re.compile(
+        b'^(%b)([0-9]+)(,"line":)([0-9]+)' % re.escape(b'{"file":%b,"row":' % to_json(file)), re.MULTILINE
+    )
+    return place.sub(
+        lambda found: b"%b%d%b%d" % (found[1], int(found[2]) + rows, found[3], int(found[4]) + lines), records
+    )
 
 
 def _record(source: SourceRow, errors: Sequence[CellError]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -12,15 +12,16 @@ import pyarrow.compute as pc
 
 from engine.core.columns import cells_at, mask_of, valid_at
 from engine.core.field import FieldPlan, Memo
+from engine.core.mapping import Budget
 from engine.core.plan import Plan
-from engine.core.reader import CHUNK_BYTES, CsvReader, Placed
+from engine.core.reader import CHUNK_BYTES, CsvReader, Middle, Placed
 from engine.core.rejects import CellError, reject_records
 from engine.core.replay import RejectsReader, Replayed
 from engine.core.rows import RowIndex, SourceRow
 from engine.core.stepping.call import CallTally
 from engine.errors import BudgetExceeded, RowRefused
 
-__all__ = ["Counts", "Output", "Transform"]
+__all__ = ["Counts", "Output", "Transform", "Verdict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,16 @@ class Counts:
     rows_rejected: int = 0
     cells_nulled: int = 0
     codes: Counter[str] = field(default_factory=Counter)
+
+    def plus(self, other: Counts) -> Counts:
+        """Both together; ``other`` is of what comes after."""
+        return Counts(
+            self.rows_read + other.rows_read,
+            self.rows_written + other.rows_written,
+            self.rows_rejected + other.rows_rejected,
+            self.cells_nulled + other.cells_nulled,
+            self.codes + other.codes,
+        )
 
 
 class Output(NamedTuple):
@@ -55,26 +66,73 @@ class _BadCell(NamedTuple):
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a mapping says of a file as a whole: what is allowed, and whether a transform of it does anything at all."""
+
+    budget: Budget
+
+    def rows(self, counts: Counts) -> None:
+        """Raises BudgetExceeded: more rows rejected so far than the whole file may have."""
+        allowed = self.budget.rows
+        if allowed is not None and counts.rows_rejected > allowed:
+            raise BudgetExceeded(
+                f"{counts.rows_rejected} rows rejected, budget.rows allows {allowed}; {_reasons(counts)}"
+            )
+
+    def whole(self, counts: Counts, tallies: Mapping[str, CallTally]) -> None:
+        """To be called once all of the file has been read.
+
+        Raises:
+            EveryRowFailed: a transform failed on every row.
+            BudgetExceeded: the share of rejected rows is larger than it may be.
+        """
+        for tally in tallies.values():
+            tally.judge()
+        allowed = self.budget.ratio
+        if allowed is not None and counts.rows_rejected > allowed * counts.rows_read:
+            raise BudgetExceeded(
+                f"{counts.rows_rejected} of {counts.rows_read} rows rejected, budget.ratio allows {allowed:g};"
+                f" {_reasons(counts)}"
+            )
+
+
+def _reasons(counts: Counts) -> str:
+    """The codes, the most frequent first; those that are as frequent by name, not by which the file has first."""
+    return ", ".join(f"{code}: {times}" for code, times in sorted(counts.codes.items(), key=lambda of: (-of[1], of[0])))
+
+
 class Transform:
-    """Feeds a file's bytes through a plan.
+    """Feeds a file's bytes, or a part of them that consists of whole records, through a plan.
 
     Args:
         file: the name that reject records carry.
         replay: None for a CSV file; for the reject file of one, the labels of that one's header. What is rejected
             again keeps the place that its record gives it.
+        part: what is fed is not the whole file: the :class:`Verdict` on it is left to whoever sees all parts.
+        middle: where the part is not the first. Reject records then count rows and lines from where it begins, and
+            what is written follows what was written before it.
     """
 
     def __init__(
-        self, plan: Plan, *, file: str, replay: Sequence[str] | None = None, chunk_bytes: int = CHUNK_BYTES
+        self,
+        plan: Plan,
+        *,
+        file: str,
+        replay: Sequence[str] | None = None,
+        chunk_bytes: int = CHUNK_BYTES,
+        part: bool = False,
+        middle: Middle | None = None,
     ) -> None:
         self._plan = plan
         self._file = file
         self._labels: tuple[str, ...] = ()
         self._places: dict[str, int] = {}
         self._counts = Counts()
-        self._encoder = plan.output.open()
-        self._tallies: dict[str, CallTally] = {}  # of the mapping's calls, by their chains
-        self._reader = _reader(plan, self._bind, replay, chunk_bytes)
+        self._verdict = None if part else Verdict(plan.budget)
+        self._encoder = plan.output.open() if middle is None else plan.output.go_on()
+        self.tallies: dict[str, CallTally] = {}  # of the mapping's calls, by their chains
+        self._reader = _reader(plan, self._bind, replay, chunk_bytes, middle)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -84,6 +142,12 @@ class Transform:
     @property
     def counts(self) -> Counts:
         return self._counts
+
+    @property
+    def reader(self) -> CsvReader:
+        """What reads the file, which is not one of rejects."""
+        assert isinstance(self._reader, CsvReader)
+        return self._reader
 
     def feed(self, data: bytes) -> Iterator[Output]:
         """Takes the file's next bytes, in pieces of any size; gives what they became, perhaps nothing yet.
@@ -101,10 +165,9 @@ class Transform:
     def finish(self) -> Iterator[Output]:
         """Gives what the end of the file completes; raises as :meth:`feed`. The transform is done."""
         yield from map(self._convert, self._reader.finish())
-        if isinstance(self._reader, CsvReader):  # of rejects, every row may be there because a transform fails on it
-            for tally in self._tallies.values():
-                tally.judge()
-        self._check_ratio()
+        if self._verdict is not None:
+            # Of rejects, every row may be there because a transform fails on it.
+            self._verdict.whole(self._counts, self.tallies if isinstance(self._reader, CsvReader) else {})
         yield Output(self._encoder.finish(), b"")
 
     def _bind(self, labels: list[str]) -> tuple[int, ...]:
@@ -116,7 +179,7 @@ class Transform:
         chunk = placed.chunk
         sources = {label: chunk.columns[place] for label, place in self._places.items()}
         height = chunk.height
-        memo = Memo(self._tallies)
+        memo = Memo(self.tallies)
         columns: list[pa.Array] = []
         bad: list[_BadCell] = []
         for plan in self._plan.fields:
@@ -138,7 +201,8 @@ class Transform:
             codes=self._counts.codes + Counter(cell.code for cell in nulled),
         )
         rejects = self._rejects(placed, sources, [cell for cell in bad if cell.row in rejected])
-        self._check_rows()
+        if self._verdict is not None:
+            self._verdict.rows(self._counts)
         return Output(self._encoder.encode(columns), rejects)
 
     def _rejects(self, placed: Placed | Replayed, sources: dict[str, pa.Array], bad: list[_BadCell]) -> bytes:
@@ -191,24 +255,6 @@ class Transform:
             (source,) = self._located(placed, [ordinal])
             raise RowRefused(f"line {source.line}: {message}", code, row=source.row).at(file=source.file)
 
-    def _check_rows(self) -> None:
-        allowed = self._plan.budget.rows
-        if allowed is not None and self._counts.rows_rejected > allowed:
-            raise BudgetExceeded(
-                f"{self._counts.rows_rejected} rows rejected, budget.rows allows {allowed}; {self._reasons()}"
-            )
-
-    def _check_ratio(self) -> None:
-        allowed, counts = self._plan.budget.ratio, self._counts
-        if allowed is not None and counts.rows_rejected > allowed * counts.rows_read:
-            raise BudgetExceeded(
-                f"{counts.rows_rejected} of {counts.rows_read} rows rejected, budget.ratio allows {allowed:g};"
-                f" {self._reasons()}"
-            )
-
-    def _reasons(self) -> str:
-        return ", ".join(f"{code}: {times}" for code, times in self._counts.codes.most_common())
-
 
 def _values(sources: dict[str, pa.Array], bad: list[_BadCell]) -> list[str | None]:
     """The source text of each bad cell; None for null, for a field of several columns, and for what is too long."""
@@ -228,7 +274,11 @@ def _values(sources: dict[str, pa.Array], bad: list[_BadCell]) -> list[str | Non
 
 
 def _reader(
-    plan: Plan, bind: Callable[[list[str]], tuple[int, ...]], replay: Sequence[str] | None, chunk_bytes: int
+    plan: Plan,
+    bind: Callable[[list[str]], tuple[int, ...]],
+    replay: Sequence[str] | None,
+    chunk_bytes: int,
+    middle: Middle | None,
 ) -> CsvReader | RejectsReader:
     nulls, limits = plan.null_values, plan.limits
     if replay is not None:
@@ -236,5 +286,11 @@ def _reader(
             plan.dialect, labels=replay, bind=bind, null_values=nulls, limits=limits, chunk_bytes=chunk_bytes
         )
     return CsvReader(
-        plan.dialect, header=plan.header, bind=bind, null_values=nulls, limits=limits, chunk_bytes=chunk_bytes
+        plan.dialect,
+        header=plan.header,
+        bind=bind,
+        null_values=nulls,
+        limits=limits,
+        chunk_bytes=chunk_bytes,
+        middle=middle,
     )

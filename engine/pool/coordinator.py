@@ -16,7 +16,8 @@ from typing import Protocol
 from engine.errors import EngineError, ShuttingDown, WorkerDied
 from engine.pipeline import FileJob, FileProgress, FileResult, OnProgress
 from engine.pool.build import Executor
-from engine.pool.worker import Outcome, WorkerSpec
+from engine.pool.worker import Job, Outcome, Result, WorkerSpec
+from engine.ranges import RangeJob, RangeResult
 
 __all__ = ["Coordinator", "Link", "LinkEvents", "PoolStatistics", "StartLink", "WorkerStatistics"]
 
@@ -41,9 +42,9 @@ class Link(Protocol):
 
     name: str
 
-    def submit(self, job_id: int, job: FileJob) -> None: ...
+    def submit(self, job_id: int, job: Job) -> None: ...
     def cancel(self, job_id: int) -> None: ...
-    def discard(self, job_id: int, job: FileJob, result: FileResult) -> None: ...
+    def discard(self, job_id: int, job: Job, result: Result) -> None: ...
     def seen(self, job_id: int) -> None: ...
     def close(self) -> None: ...
     def kill(self) -> bool:
@@ -93,9 +94,9 @@ class _Pending:
     """A file somebody waits for. ``withdrawn``: they no longer want it, only its end."""
 
     job_id: int
-    job: FileJob
+    job: Job
     on_progress: OnProgress
-    future: asyncio.Future[FileResult | None]
+    future: asyncio.Future[Result | None]
     withdrawn: bool = False
 
 
@@ -143,7 +144,7 @@ class _Life:
         pending = self.pending.get(job_id)
         if pending is None:
             return
-        if pending.withdrawn and isinstance(outcome, FileResult):
+        if pending.withdrawn and isinstance(outcome, FileResult | RangeResult):
             self.link.discard(job_id, pending.job, outcome)  # done is called again after it
             return
         del self.pending[job_id]
@@ -219,6 +220,17 @@ class Coordinator:
 
     async def run(self, job: FileJob, worker: int, on_progress: OnProgress) -> FileResult:
         """See :class:`engine.pool.open.Pool`."""
+        result = await self._run(job, worker, on_progress)
+        assert isinstance(result, FileResult)
+        return result
+
+    async def run_range(self, job: RangeJob, worker: int, on_progress: OnProgress) -> RangeResult:
+        """See :class:`engine.pool.open.Pool`."""
+        result = await self._run(job, worker, on_progress)
+        assert isinstance(result, RangeResult)
+        return result
+
+    async def _run(self, job: Job, worker: int, on_progress: OnProgress) -> Result:
         if self._closing:
             raise ShuttingDown("the pool is closed", batch=job.batch_id, file=job.key)
         slot = self._slots[worker]
@@ -307,7 +319,7 @@ class Coordinator:
                 for wait in waits:
                     wait.cancel()
 
-    def lost(self, job: FileJob, how: str) -> EngineError:
+    def lost(self, job: Job, how: str) -> EngineError:
         """The error of a file whose worker is gone."""
         if self._closing:
             return ShuttingDown("the pool was closed", batch=job.batch_id, file=job.key)

@@ -15,6 +15,7 @@ from engine.pool.processes import ProcessLink
 from engine.pool.threads import ThreadLink
 from engine.pool.worker import WorkerSpec
 from engine.ports import OpenStores
+from engine.ranges import RangeJob, RangeResult
 
 __all__ = ["Pool", "open_pool"]
 
@@ -46,6 +47,10 @@ class Pool(Protocol):
             EngineError: what the file failed with; an exception that is not the engine's own comes as an EngineError
                 with its type and text, and its traceback as a note.
         """
+        ...
+
+    async def run_range(self, job: RangeJob, worker: int, on_progress: OnProgress) -> RangeResult:
+        """Runs one range of a file; as :meth:`run`."""
         ...
 
     def statistics(self) -> PoolStatistics:

@@ -14,10 +14,10 @@ import threading
 from multiprocessing import resource_tracker
 
 from engine.errors import EngineError
-from engine.pipeline import FileJob, FileProgress, FileResult
+from engine.pipeline import FileProgress
 from engine.pool.channel import Channel, Frame
 from engine.pool.coordinator import LinkEvents
-from engine.pool.worker import Outcome, Worker, WorkerSpec, drive, how, release
+from engine.pool.worker import Job, Outcome, Result, Worker, WorkerSpec, drive, how, release
 
 __all__ = ["ProcessLink"]
 
@@ -49,13 +49,13 @@ class ProcessLink:
         self._opening = asyncio.create_task(self._channel.open(ours))
         self._reaping: asyncio.Task[None] | None = None
 
-    def submit(self, job_id: int, job: FileJob) -> None:
+    def submit(self, job_id: int, job: Job) -> None:
         self._channel.send(("submit", job_id, job))
 
     def cancel(self, job_id: int) -> None:
         self._channel.send(("cancel", job_id))
 
-    def discard(self, job_id: int, job: FileJob, result: FileResult) -> None:
+    def discard(self, job_id: int, job: Job, result: Result) -> None:
         self._channel.send(("discard", job_id, job, result))
 
     def seen(self, job_id: int) -> None:

@@ -7,9 +7,9 @@ import contextlib
 import threading
 from collections.abc import Callable
 
-from engine.pipeline import FileJob, FileProgress, FileResult
+from engine.pipeline import FileProgress
 from engine.pool.coordinator import LinkEvents
-from engine.pool.worker import Outcome, Worker, WorkerSpec, drive, how, release
+from engine.pool.worker import Job, Outcome, Result, Worker, WorkerSpec, drive, how, release
 
 __all__ = ["ThreadLink"]
 
@@ -31,13 +31,13 @@ class ThreadLink:
         self._thread.start()
         self.name = f"worker {index} (thread)"
 
-    def submit(self, job_id: int, job: FileJob) -> None:
+    def submit(self, job_id: int, job: Job) -> None:
         self._call(self._worker.submit, job_id, job)
 
     def cancel(self, job_id: int) -> None:
         self._call(self._worker.cancel, job_id)
 
-    def discard(self, job_id: int, job: FileJob, result: FileResult) -> None:
+    def discard(self, job_id: int, job: Job, result: Result) -> None:
         self._call(self._worker.discard, job_id, job, result)
 
     def seen(self, job_id: int) -> None:

@@ -16,14 +16,20 @@ from typing import Protocol
 
 from engine.bounded import brief, each
 from engine.errors import EngineError
-from engine.pipeline import FileJob, FileProgress, FileResult, run_file
+from engine.pipeline import FileJob, FileProgress, FileResult, OnProgress, run_file
 from engine.ports import OpenStores, Stores
+from engine.ranges import RangeJob, RangeResult, run_range
 
-__all__ = ["Events", "Outcome", "Worker", "WorkerSpec", "drive", "how", "portable", "release"]
+__all__ = ["Events", "Job", "Outcome", "Result", "Worker", "WorkerSpec", "drive", "how", "portable", "release"]
 
 LAG_EVERY_S = 1.0
 
-type Outcome = FileResult | EngineError | None
+type Job = FileJob | RangeJob
+"""What a worker does: a file, or a range of one, which is called a file here as well."""
+
+type Result = FileResult | RangeResult
+
+type Outcome = Result | EngineError | None
 """How a file ended; None means cancelled, or its result discarded, with every upload aborted."""
 
 
@@ -65,8 +71,8 @@ class _Entry:
     """A file the worker has not answered for. ``unseen``: a progress is on its way; ``held``: the latest after it."""
 
     job_id: int
-    job: FileJob
-    task: asyncio.Task[FileResult] | None = None
+    job: Job
+    task: asyncio.Task[Result] | None = None
     cancelled: bool = False
     unseen: bool = False
     held: FileProgress | None = None
@@ -85,7 +91,7 @@ class Worker:
         self._stop = asyncio.Event()
         self._fatal: BaseException | None = None
 
-    def submit(self, job_id: int, job: FileJob) -> None:
+    def submit(self, job_id: int, job: Job) -> None:
         """Queues a file. Ids are never used twice."""
         entry = self._entries[job_id] = _Entry(job_id, job)
         self._queue.put_nowait(entry)
@@ -101,7 +107,7 @@ class Worker:
         else:
             entry.task.cancel()
 
-    def discard(self, job_id: int, job: FileJob, result: FileResult) -> None:
+    def discard(self, job_id: int, job: Job, result: Result) -> None:
         """Aborts the uploads of a file whose result nobody took; its end is told again, as cancelled."""
         task = asyncio.create_task(self._discard(job_id, job, result))
         self._discards.add(task)
@@ -169,7 +175,7 @@ class Worker:
             self.fail(error)
 
     async def _run_one(self, entry: _Entry, stores: Stores) -> None:
-        entry.task = asyncio.create_task(run_file(entry.job, stores, partial(self._progress, entry)))
+        entry.task = asyncio.create_task(_run(entry.job, stores, partial(self._progress, entry)))
         await asyncio.wait({entry.task})
         outcome: Outcome = None
         if entry.task.cancelled():
@@ -200,11 +206,11 @@ class Worker:
             entry.unseen = True
             self._events.progress(entry.job_id, progress)
 
-    async def _discard(self, job_id: int, job: FileJob, result: FileResult) -> None:
+    async def _discard(self, job_id: int, job: Job, result: Result) -> None:
         await self._abort(job, result)
         self._events.done(job_id, None)
 
-    async def _abort(self, job: FileJob, result: FileResult) -> None:
+    async def _abort(self, job: Job, result: Result) -> None:
         assert self._stores is not None  # there is a result, so there were stores
         try:
             store = await self._stores.open(job.destination)
@@ -220,7 +226,13 @@ class Worker:
             self._events.lag(max(0.0, loop.time() - due))
 
 
-def portable(error: Exception, job: FileJob) -> EngineError:
+async def _run(job: Job, stores: Stores, on_progress: OnProgress) -> Result:
+    if isinstance(job, RangeJob):
+        return await run_range(job, stores, on_progress)
+    return await run_file(job, stores, on_progress)
+
+
+def portable(error: Exception, job: Job) -> EngineError:
     """The error as it may leave the worker: an engine error that names batch and file and holds no frames.
 
     Tracebacks keep a pipeline's data alive and would be freed by another thread, so they are dropped; an error that

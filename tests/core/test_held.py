@@ -25,3 +25,13 @@ def test_a_look_is_due_when_all_is_too_long() -> None:
     assert [held.add(b"ab"), held.add(b"c")] == [False, True]
     held.keep(held.take())
     assert [held.add(b"abc"), held.add(b"d")] == [False, True]
+
+
+def test_in_a_hurry_every_piece_is_worth_a_look() -> None:
+    """From then on, what is held too; looks at what does not end still become rarer."""
+    held = Held(100, most=100)
+    assert not held.add(b"a")
+    held.hurry()
+    assert held.add(b"")
+    held.keep(b"abcd")
+    assert [held.add(b"123"), held.add(b"4")] == [False, True]

@@ -11,9 +11,9 @@ import pytest
 
 from engine.core.transform import Counts
 from engine.errors import EngineError, ShuttingDown, WorkerDied
-from engine.pipeline import FileJob, FileProgress, FileResult
+from engine.pipeline import FileProgress, FileResult
 from engine.pool.coordinator import Coordinator, LinkEvents
-from engine.pool.worker import WorkerSpec
+from engine.pool.worker import Job, Result, WorkerSpec
 from engine.ports import ObjectInfo, PendingUpload
 from tests.pool.scripted import Scripted, file_job
 
@@ -32,13 +32,13 @@ class ToldLink:
         self.told: list[str] = []
         self.made.append(self)
 
-    def submit(self, job_id: int, job: FileJob) -> None:
+    def submit(self, job_id: int, job: Job) -> None:
         self.told.append(f"submit {job_id}")
 
     def cancel(self, job_id: int) -> None:
         self.told.append(f"cancel {job_id}")
 
-    def discard(self, job_id: int, job: FileJob, result: FileResult) -> None:
+    def discard(self, job_id: int, job: Job, result: Result) -> None:
         assert result is RESULT
         self.told.append(f"discard {job_id}")
 

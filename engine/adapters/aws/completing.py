@@ -67,7 +67,8 @@ async def standing(store: S3Store, upload: PendingUpload) -> Standing:
     # The parts first: an upload that is completed between the two looks is seen by the second.
     kept = await _kept_parts(store, upload)
     if kept is not None:
-        return "pending" if kept == sent else "gone"
+        # There may be more: what was sent of a shared upload, and not used. Complete names the parts that count.
+        return "pending" if sent and set(sent) <= set(kept) else "gone"
     return "completed" if await _ours(store, upload) is not None else "gone"
 
 

@@ -78,11 +78,12 @@ class S3Reader:
         self, store: S3Store, version_id: str | None, info: ObjectInfo, body: Any, checksum: Checksum | None
     ) -> None:
         self.info = info
+        self._stop = info.size  # the byte of the object to read up to
         self._checksum = checksum
         self._store = store
         self._version_id = version_id
         self._body = body
-        self._received = 0
+        self._received = 0  # of the object, those before a range among them
         self._chunks: list[bytes] = []  # of the piece in hand
         self._held = 0  # their bytes
         self._failures = 0
@@ -101,15 +102,27 @@ class S3Reader:
             raise
         return cls(store, version_id, info, found["Body"], expected(found))
 
+    @classmethod
+    async def open_range(
+        cls, store: S3Store, of: ObjectInfo, start: int, stop: int, version_id: str | None
+    ) -> S3Reader:
+        """Raises as :meth:`~engine.ports.ObjectStore.read_range`. A checksum of the whole object says nothing here."""
+        reader = cls(store, version_id, of, None, None)
+        reader._received, reader._stop = start, stop
+        if start < stop:
+            await reader._resume()
+        return reader
+
     def close(self) -> None:
         """Frees the connection: back to the pool after the last byte, closed before it. Idempotent."""
-        self._body.close()
+        if self._body is not None:
+            self._body.close()
 
     def __aiter__(self) -> S3Reader:
         return self
 
     async def __anext__(self) -> bytes:
-        size = min(self._store.settings.read_bytes, self.info.size - self._received)
+        size = min(self._store.settings.read_bytes, self._stop - self._received)
         if not size:
             raise StopAsyncIteration
         while True:
@@ -172,7 +185,7 @@ class S3Reader:
             self._store,
             "get_object",
             self.info.key,
-            Range=f"bytes={self._received}-",
+            Range=f"bytes={self._received}-{self._stop - 1 if self._stop < self.info.size else ''}",
             IfMatch=f'"{self.info.etag}"',
             **version,
         )
@@ -180,8 +193,8 @@ class S3Reader:
         self._pace.restart()
         if found.get("ETag", "").strip('"') != self.info.etag:  # a store that ignores If-Match
             raise SourceChanged(f"{self._place} was replaced while it was read", file=self.info.key)
-        if found.get("ContentRange") != f"bytes {self._received}-{self.info.size - 1}/{self.info.size}":
-            raise TransientError(f"{self._place} cannot be resumed: the store ignores ranges", file=self.info.key)
+        if found.get("ContentRange") != f"bytes {self._received}-{self._stop - 1}/{self.info.size}":
+            raise TransientError(f"{self._place}: the store ignores ranges", file=self.info.key)
 
     @property
     def _place(self) -> str:

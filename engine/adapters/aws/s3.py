@@ -19,10 +19,11 @@ from engine.adapters.aws.session import Clients, Endpoint
 from engine.adapters.aws.upload import S3Upload
 from engine.adapters.settings import StoreSettings
 from engine.errors import ChecksumMismatch, EngineError
-from engine.ports import ObjectInfo, OpenUpload, Part, PendingUpload, S3Location, Standing, Upload
+from engine.ports import ObjectInfo, OpenUpload, Part, PendingUpload, S3Location, SharedUpload, Standing, Upload
 
 __all__ = ["S3Store"]
 
+_LEAST_PART_BYTES = 5 << 20  # S3's own bound, for all parts but the last
 _LATE_S = 5.0  # a cancelled begin waits no longer for the upload that it might have to discard
 
 
@@ -48,6 +49,16 @@ class S3Store:
     @asynccontextmanager
     async def read(self, key: str, *, version_id: str | None = None) -> AsyncIterator[S3Reader]:
         reader = await S3Reader.open(self, key, version_id)
+        try:
+            yield reader
+        finally:
+            reader.close()
+
+    @asynccontextmanager
+    async def read_range(
+        self, of: ObjectInfo, start: int, stop: int, *, version_id: str | None = None
+    ) -> AsyncIterator[S3Reader]:
+        reader = await S3Reader.open_range(self, of, start, stop, version_id)
         try:
             yield reader
         finally:
@@ -109,6 +120,24 @@ class S3Store:
         await self.call("delete_object", key, "write")
 
     async def begin(self, key: str) -> Upload:
+        upload_id, token = await self._create(key)
+        return S3Upload(self, key, upload_id, token, self.settings.part_bytes)
+
+    async def share(self, key: str) -> SharedUpload:
+        upload_id, token = await self._create(key)
+        return SharedUpload(key, upload_id, token, self.settings.part_bytes, _LEAST_PART_BYTES)
+
+    async def send_part(self, upload: SharedUpload, number: int, body: bytes) -> Part:
+        return await self.upload_part(upload.key, upload.upload_id, number, body, len(body))
+
+    async def append(self, upload: SharedUpload, parts: Sequence[Part]) -> None:
+        """Parts are joined when the upload is completed."""
+
+    async def finish_shared(self, upload: SharedUpload, parts: Sequence[Part]) -> PendingUpload:
+        return PendingUpload(upload.key, upload.upload_id, tuple(parts), upload.token)
+
+    async def _create(self, key: str) -> tuple[str, str]:
+        """Begins an upload; gives its id and its token."""
         token = uuid.uuid4().hex
         creating = asyncio.create_task(
             self.call(
@@ -128,7 +157,7 @@ class S3Store:
                 async with asyncio.timeout(_LATE_S):
                     await self.abort(PendingUpload(key, (await creating)["UploadId"], ()))
             raise
-        return S3Upload(self, key, begun["UploadId"], token, self.settings.part_bytes)
+        return begun["UploadId"], token
 
     async def upload_part(self, key: str, upload_id: str, number: int, body: bytes, size: int) -> Part:
         """Sends one part. Raises as :meth:`begin`; ChecksumMismatch where the store says that it got other bytes."""

@@ -48,10 +48,13 @@ class OutputFormat:
     Attributes:
         suffix: what its objects' names end in, as ``.jsonl.gz``.
         open: begins a file.
+        go_on: begins what comes after other rows. The bytes of text put one after another are the text of all the rows,
+            compressed or not, for gzip and zstd allow several members and frames; of Parquet each is a file.
     """
 
     suffix: str
     open: Callable[[], Encoder]
+    go_on: Callable[[], Encoder]
 
 
 def output_suffix(format: Format, compression: Compression | None) -> str:  # noqa: A002 # the mapping's word
@@ -89,7 +92,9 @@ def output_format(
     suffix = output_suffix(format, compression)
     if format == "parquet":
         metadata = {"engine.mapping_id": mapping_id, "engine.mapping_sha256": mapping_sha256}
-        return OutputFormat(suffix, partial(ParquetEncoder, parquet_schema(fields), compression or "snappy", metadata))
+        file = partial(ParquetEncoder, parquet_schema(fields), compression or "snappy", metadata)
+        return OutputFormat(suffix, file, file)
     assert compression != "snappy"  # refused above
     rows = JsonLinesRows(fields) if format == "jsonl" else DelimitedRows(fields)
-    return OutputFormat(suffix, partial(TextEncoder, rows, COMPRESSORS[compression]))
+    text = partial(TextEncoder, rows, COMPRESSORS[compression])
+    return OutputFormat(suffix, text, partial(text, header=False))

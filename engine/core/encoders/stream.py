@@ -30,12 +30,13 @@ class TextEncoder:
 
     Args:
         compressor: makes the file's compressor.
+        header: whether the format's header comes first; not where another encoder has written rows before these.
     """
 
-    def __init__(self, rows: TextRows, compressor: Callable[[], Compressor]) -> None:
+    def __init__(self, rows: TextRows, compressor: Callable[[], Compressor], *, header: bool = True) -> None:
         self._rows = rows
         self._compressor = compressor()
-        self._header = rows.header  # until it is written
+        self._header = rows.header if header else b""  # until it is written
 
     def encode(self, columns: Sequence[pa.Array]) -> bytes:
         text = self._rows.encode(columns)

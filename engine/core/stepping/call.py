@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "CallTally", "compile_call"]
 
+_TWO_KINDS = "transform %r returned bytes for some rows and text for others"
+
 
 @dataclass(slots=True)
 class CallTally:
@@ -50,6 +52,19 @@ class CallTally:
                 f"transform {self.name!r} failed on every row, {self.tried:,} in all; on the first {self.first}"
             )
 
+    def add(self, other: CallTally) -> None:
+        """Counts what came of the step in the part of the file after this one.
+
+        Raises:
+            TransformFailed: its results are of another kind, as :meth:`of_one_kind` says.
+        """
+        self.tried += other.tried
+        self.raised += other.raised
+        self.first = self.first or other.first
+        self.kind = self.kind or other.kind
+        if other.kind not in (None, self.kind):
+            raise TransformFailed(_TWO_KINDS % self.name)
+
     def note(self, error: Exception) -> None:
         """Counts a row that ended in ``error``."""
         self.raised += 1
@@ -74,7 +89,7 @@ class CallTally:
             return pa.nulls(len(values), self.kind or pa.string())
         self.kind = self.kind or values.type
         if values.type != self.kind:
-            raise TransformFailed(f"transform {self.name!r} returned bytes for some rows and text for others")
+            raise TransformFailed(_TWO_KINDS % self.name)
         return values
 
 

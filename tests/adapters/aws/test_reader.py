@@ -74,6 +74,18 @@ async def test_resumes_at_the_byte_where_it_was_cut(aws: Aws, bucket: str, how: 
             assert sum(call.passed for call in proxy.calls("GetObject")) == SIZE  # only what was missing came again
 
 
+@pytest.mark.parametrize("after", [0, 1, 64 * 1024, 99_999])
+async def test_a_range_resumes_and_ends_where_it_should(aws: Aws, bucket: str, after: int) -> None:
+    """A range whose connection is cut goes on at the next byte of it, and never beyond its end."""
+    start, stop = 50_000, 150_000
+    async with bad_bucket(aws, bucket, cut_once(after)) as (store, proxy):
+        info = await store.head("a.csv")
+        assert info is not None
+        async with store.read_range(info, start, stop) as reader:
+            assert await rest(reader) == BODY[start:stop]
+        assert gets(proxy) == 2
+
+
 async def test_survives_many_cuts(aws: Aws, bucket: str) -> None:
     """Cuts do not add up over a file: each whole piece of progress gives all attempts back."""
     async with bad_bucket(aws, bucket, Rule(GET, Cut("body", 33_000, "close"), times=8)) as (store, proxy):

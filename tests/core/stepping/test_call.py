@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.stepping.call import Call, CallTally
-from engine.errors import EveryRowFailed
+from engine.errors import EveryRowFailed, TransformFailed
 from engine.transforms import Transform, column_transform, transform
 from tests import operators
 from tests.core.stepping.calls import CELL_BYTES, run, shown, text
@@ -160,3 +160,16 @@ def test_the_search_for_bad_rows_costs_what_bad_rows_cost() -> None:
     assert values == ["7"] * 3000 + [None] + ["7"] * 1095
     assert [(row, message.split(":")[:2]) for row, _, message in faults] == [(3000, ["t", " ArrowInvalid"])]
     assert len(calls) == 1 + 2 * 12
+
+
+def test_tallies_of_parts_add_up() -> None:
+    """What came of a step in the parts of a file is what came of it in the whole: rows, first exception and kind."""
+    whole = CallTally("t", tried=3, raised=3, first="with KeyError")
+    whole.add(CallTally("t", tried=2, raised=2, first="with ValueError", kind=pa.binary()))
+    assert whole == CallTally("t", tried=5, raised=5, first="with KeyError", kind=pa.binary())
+    with pytest.raises(EveryRowFailed, match="5 in all; on the first with KeyError"):
+        whole.judge()
+    whole.add(CallTally("t", tried=1))
+    whole.judge()
+    with pytest.raises(TransformFailed, match="bytes for some rows and text for others"):
+        whole.add(CallTally("t", kind=pa.string()))
