@@ -25,7 +25,7 @@ LEAST = 0.6 * _USUAL
 """Slower than this many times the speed of pyarrow by hand, something has gone wrong."""
 
 
-def speed_ratio(rounds: int = 3, size: int = 2_000_000) -> float:
+def speed_ratio(rounds: int = 3, size: int = 4_000_000) -> float:
     """How many times as fast the core maps ``mixed`` to JSON Lines, by processor time; the median of the rounds."""
     with tempfile.TemporaryDirectory(prefix="engine-bench-") as name:
         folder = Path(name)

@@ -35,4 +35,4 @@ class _Slow(Core):
 def test_a_slow_core_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A core that takes three times as long is under the bar."""
     monkeypatch.setattr(guard, "Core", _Slow)
-    assert speed_ratio() < LEAST
+    assert min(speed_ratio() for _ in range(3)) < LEAST
