@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import structlog
@@ -20,36 +20,20 @@ from engine.config import Settings
 from engine.core.encoders import output_suffix
 from engine.core.limits import Limits
 from engine.core.mapping import Mapping
-from engine.errors import BatchFailed, DestinationExists, EngineError, Failure, MessageError, SourceMissing, ours
+from engine.errors import BatchFailed, DestinationExists, EngineError, Failure, ours
 from engine.layout import MANIFEST, crowded_keys, output_keys
 from engine.lease import Hold, NoLease
 from engine.manifest import Manifest
-from engine.message import MAX_FILES
 from engine.pipeline import FileJob, FileProgress, FileResult, OnProgress
 from engine.pool.assign import AssignPolicy
 from engine.pool.open import Pool
 from engine.ports import Location, ObjectStore, Stores
 from engine.resume import abandon, adopt, discard, forget
+from engine.sources import SourceFile, find_sources
 
-__all__ = ["Batch", "Committed", "Effort", "SourceFile", "run_batch"]
+__all__ = ["Batch", "Committed", "Effort", "run_batch"]
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A file of a batch.
-
-    Attributes:
-        name: what output keys are derived from, by default the key.
-        replay: None for a CSV file; for the reject file of one, the labels of that one's header.
-    """
-
-    key: str
-    version_id: str | None = None
-    size: int = 0
-    name: str | None = None
-    replay: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +164,7 @@ class _Run:
             await self._forget(destination)
             return Committed(earlier, before=True)
         sized = self._effort.assign == "largest_first" or self._effort.split_bytes > 0
-        sources = await _files(batch, source, self._hold, sized=sized)
+        sources = await find_sources(batch.files, batch.source, source, self._hold, sized=sized)
         self._jobs = _jobs(batch, sources, self._effort)
         on_files(sources)
         resumed = await self._resume(source, destination) if batch.resumable else 0
@@ -299,38 +283,6 @@ async def _earlier(batch: Batch, destination: ObjectStore) -> Manifest | None:
             f"{batch.destination}/{key} exists: this output is committed already", batch=batch.batch_id
         )
     return Manifest.from_json(await destination.get(key))
-
-
-async def _files(batch: Batch, source: ObjectStore, hold: Hold, *, sized: bool) -> list[SourceFile]:
-    """The batch's files; with their sizes where they are asked for or cost nothing."""
-    if isinstance(batch.files, str):
-        return await _listed(batch, batch.files, source, hold)
-    if not sized or all(file.size for file in batch.files):
-        return list(batch.files)
-
-    async def measured(file: SourceFile) -> SourceFile:
-        info = await source.head(file.key)
-        hold.advanced()
-        return replace(file, size=info.size if info is not None else 0)  # a missing one is reported when it is read
-
-    return await each(measured, batch.files)
-
-
-async def _listed(batch: Batch, prefix: str, source: ObjectStore, hold: Hold) -> list[SourceFile]:
-    """Raises MessageError where there are more than a batch may have: memory is bounded, whatever a bucket holds."""
-    found: list[SourceFile] = []
-    async for info in source.list(prefix):
-        hold.advanced()
-        if info.key.endswith("/"):  # what consoles make for an empty folder
-            continue
-        if len(found) == MAX_FILES:
-            raise MessageError(
-                f"prefix: more than {MAX_FILES:,} objects lie under {batch.source}/{prefix}: split the batch"
-            )
-        found.append(SourceFile(info.key, size=info.size))
-    if not found:
-        raise SourceMissing(f"no object under {batch.source}/{prefix}: check the prefix")
-    return found
 
 
 def _jobs(batch: Batch, files: Sequence[SourceFile], effort: Effort) -> list[FileJob]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from engine.adapters.aws.moto import LOCAL_AWS_ENV, REGION, Moto, moto_server
-from engine.batch import Batch, Committed, SourceFile
+from engine.batch import Batch, Committed
 from engine.cli.common import Overrides, PoolFlags, configure
 from engine.cli.demo_report import Made, print_result, print_step, print_title
 from engine.cli.failures import lines
@@ -30,6 +30,7 @@ from engine.errors import EngineError, UsageError
 from engine.pipeline import FileProgress
 from engine.ports import Delivery
 from engine.progress import Progress, Totals, count, live, size
+from engine.sources import SourceFile
 
 if TYPE_CHECKING:
     from bench.data import Activity

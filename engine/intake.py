@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from engine.batch import Batch, SourceFile
+from engine.batch import Batch
 from engine.config import Settings
 from engine.core.mapping import load_mapping, validate_mapping
 from engine.errors import AccessDenied, EngineError, MessageError, SourceMissing, Unavailable
 from engine.locations import destination_location, document_location, source_location
 from engine.message import MAX_DOCUMENT_BYTES, DocumentRef, Message, Pointer, parse_body, parse_message
 from engine.ports import Delivery, MappingStore, ObjectStore, Stores
+from engine.sources import SourceFile
 
 __all__ = ["read_batch", "read_document", "read_message"]
 

@@ -11,10 +11,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from engine.batch import Batch, Committed, SourceFile
+from engine.batch import Batch, Committed
 from engine.errors import EngineError
 from engine.pipeline import FileProgress
 from engine.ports import Delivery
+from engine.sources import SourceFile
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 import structlog
 
-from engine.batch import Batch, Committed, Effort, SourceFile, run_batch
+from engine.batch import Batch, Committed, Effort, run_batch
 from engine.config import Settings
 from engine.disposal import Disposal
 from engine.errors import EngineError, OwnAccessDenied, ShuttingDown, TransientError, Unavailable, ours
@@ -21,6 +21,7 @@ from engine.pipeline import FileProgress
 from engine.pool.open import Pool
 from engine.ports import Delivery, Queue, S3Location, Stores
 from engine.queue_check import warnings
+from engine.sources import SourceFile
 
 __all__ = ["Mode", "Observer", "Service", "Summary"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.adapters.memory import MemoryStore, MemoryStores
-from engine.batch import Batch, Committed, Effort, SourceFile, run_batch
+from engine.batch import Batch, Committed, Effort, run_batch
 from engine.checkpoint import Checkpoint
 from engine.core.mapping import Mapping, validate_mapping
 from engine.errors import BatchFailed, Failure, TransientError
@@ -28,6 +28,7 @@ from engine.ports import (
     Standing,
     Upload,
 )
+from engine.sources import SourceFile
 
 __all__ = [
     "DESTINATION",

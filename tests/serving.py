@@ -9,13 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 from engine.adapters.memory_queue import MemoryQueue
-from engine.batch import Batch, Committed, SourceFile
+from engine.batch import Batch, Committed
 from engine.config import FailureSettings, QueueSettings, ServiceSettings, Settings
 from engine.errors import EngineError, MessageError
 from engine.pipeline import FileProgress
 from engine.pool.open import open_pool
 from engine.ports import Delivery
 from engine.service import Mode, Service, Summary
+from engine.sources import SourceFile
 from tests.batches import Stores, Watched, batch
 
 __all__ = ["SETTINGS", "CountedQueue", "Serving", "Watch", "open_serving", "read"]

@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from engine.adapters.memory import MemoryStore
-from engine.batch import Committed, Effort, _files, run_batch
+from engine.batch import Committed, Effort, run_batch
 from engine.checkpoint import checkpoint_key
 from engine.errors import AccessDenied, BatchFailed, DestinationExists, EngineError, Failure, LeaseLost, TransientError
 from engine.lease import NoLease
 from engine.manifest import Manifest
 from engine.ports import ObjectInfo, PendingUpload, Upload
 from engine.resume import abandon, adopt, forget
+from engine.sources import SourceFile, find_sources
 from tests.batches import ROOT, SOURCE, World, batch, fill, keys, open_world
 
 type Plain = World[MemoryStore, MemoryStore]
@@ -66,7 +67,7 @@ async def test_an_empty_prefix_fails(world: Plain) -> None:
 
 async def test_a_prefix_has_its_bound(world: Plain, monkeypatch: pytest.MonkeyPatch) -> None:
     """More objects than a message may name fail the batch for good, and are not listed any further."""
-    monkeypatch.setattr("engine.batch.MAX_FILES", 3)
+    monkeypatch.setattr("engine.sources.MAX_FILES", 3)
     await world.source.put("in/", b"")
     await fill(world.source, 3)
     assert len((await world.run(batch("in/"))).manifest.files) == 3
@@ -101,9 +102,9 @@ async def test_every_step_around_the_files_is_a_step_forward(world: Plain) -> No
 
     hold, to = Counted(), world.destination
     names = await fill(world.source, 20)
-    await _files(batch("in/"), world.source, hold, sized=False)
+    await find_sources("in/", SOURCE, world.source, hold, sized=False)
     assert hold.taken() == 20
-    await _files(batch(names), world.source, hold, sized=True)
+    await find_sources([SourceFile(name) for name in names], SOURCE, world.source, hold, sized=True)
     assert hold.taken() == 20
 
     async def leave() -> None:

@@ -13,12 +13,13 @@ from engine.adapters.mappings import mapping_store
 from engine.adapters.memory import MemoryStore, MemoryStores
 from engine.adapters.settings import StoreSettings
 from engine.adapters.stores import StoresFactory
-from engine.batch import Batch, SourceFile
+from engine.batch import Batch
 from engine.config import DestinationSettings, QueueSettings, Settings
 from engine.errors import Failure, MappingError, MessageError, OwnAccessDenied, SourceMissing, Unavailable
 from engine.intake import read_message
 from engine.message import MAX_DOCUMENT_BYTES
 from engine.ports import Credentials, Delivery, Location, MappingStore, S3Location, Stores
+from engine.sources import SourceFile
 from tests.faults import Match, Refuse, Rule, fault_proxy
 from tests.moto import Aws
 

@@ -22,6 +22,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("engine.parts", "engine.ranges"),
     ("engine.pool", "engine.memory", "engine.layout", "engine.manifest"),
     ("engine.checkpoint", "engine.lease"),
+    ("engine.sources",),
     ("engine.assembly",),
     ("engine.split",),
     ("engine.attempts", "engine.commit", "engine.committing"),

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from engine.batch import SourceFile
 from engine.core.transform import Counts
 from engine.errors import BatchFailed, TransientError
 from engine.pipeline import FileProgress
 from engine.ports import Delivery
 from engine.progress import Progress, live, size
+from engine.sources import SourceFile
 from tests.batches import batch
 
 
@@ -113,7 +113,7 @@ def test_a_terminal_sees_the_line_and_gets_its_cursor_back(tmp_path: Path) -> No
     script.write_text(
         "import asyncio\n"
         "from rich.console import Console\n"
-        "from engine.batch import SourceFile\n"
+        "from engine.sources import SourceFile\n"
         "from engine.core.transform import Counts\n"
         "from engine.pipeline import FileProgress\n"
         "from engine.progress import Progress, live\n"

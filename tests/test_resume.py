@@ -10,7 +10,7 @@ import pytest
 
 import engine.checkpoint
 from engine.adapters.memory import MemoryStore
-from engine.batch import Batch, Effort, SourceFile, run_batch
+from engine.batch import Batch, Effort, run_batch
 from engine.checkpoint import checkpoint_key
 from engine.core.limits import Limits
 from engine.errors import (
@@ -27,6 +27,7 @@ from engine.manifest import Manifest
 from engine.pipeline import FileProgress
 from engine.ports import LocalLocation, PendingUpload
 from engine.resume import forget, sweep
+from engine.sources import SourceFile
 from tests.batches import (
     ROOT,
     Call,

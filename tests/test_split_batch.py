@@ -12,13 +12,14 @@ import pytest
 from engine.adapters.memory import MemoryStore
 from engine.adapters.settings import StoreSettings
 from engine.adapters.stores import StoresFactory
-from engine.batch import Batch, Effort, SourceFile, run_batch
+from engine.batch import Batch, Effort, run_batch
 from engine.errors import BatchFailed, Failure, TransientError
 from engine.manifest import Manifest
 from engine.pipeline import FileProgress
 from engine.pool.build import Executor
 from engine.pool.open import open_pool
 from engine.ports import LocalLocation
+from engine.sources import SourceFile
 from tests.batches import ROOT, Call, Watching, at_complete, batch, keys, mapping, nothing, open_watching
 from tests.splitting import small_ranges
 

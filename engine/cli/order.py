@@ -14,11 +14,12 @@ from engine.cli.common import starting
 from engine.errors import DestinationExists, MappingError, Problem, UsageError
 
 if TYPE_CHECKING:
-    from engine.batch import Committed, SourceFile
+    from engine.batch import Committed
     from engine.cli.common import BatchFlags
     from engine.config import Settings
     from engine.core.mapping import Mapping
     from engine.ports import LocalLocation, S3Location, Stores
+    from engine.sources import SourceFile
 
 __all__ = ["Files", "Order", "destination_of", "place_order", "run_order"]
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from engine.batch import SourceFile
 from engine.cli.sources import resolve_sources, split_url
 from engine.config import DestinationSettings
 from engine.core.limits import Limits
@@ -18,6 +17,7 @@ from engine.errors import BatchFailed, InputError, Problem, SourceMissing, Usage
 from engine.layout import MANIFEST
 from engine.manifest import Manifest
 from engine.ports import LocalLocation, ObjectStore, S3Location, Stores
+from engine.sources import SourceFile
 
 __all__ = ["given_labels", "resolve_rejects"]
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from engine.batch import SourceFile
 from engine.config import DestinationSettings, SourceSettings
 from engine.errors import BatchFailed, EngineError, SourceMissing, UsageError
 from engine.ports import LocalLocation, ObjectInfo, ObjectStore, S3Location, Stores
+from engine.sources import SourceFile
 
 __all__ = ["local_sources", "resolve_sources", "split_url"]
 
