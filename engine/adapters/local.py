@@ -27,6 +27,7 @@ __all__ = ["LocalStore"]
 
 _KEY = "key"  # in an upload's folder: which key it is for
 _DATA = "data"  # in an upload's folder: its bytes
+_PART_BYTES = 1 << 20  # of a shared one: what is written at once need not be held
 _PARTS = "[0-9]" * 5  # and the parts of a shared one that are not yet among them
 
 
@@ -126,13 +127,13 @@ class LocalStore:
         upload_id = uuid.uuid4().hex
         with local_files.errors(path, key, "write"):
             self._stage(upload_id, key)
-        return SharedUpload(key, upload_id, "", self._settings.part_bytes, 0)
+        return SharedUpload(key, upload_id, "", min(_PART_BYTES, self._settings.part_bytes), 0)
 
-    async def send_part(self, upload: SharedUpload, number: int, body: bytes) -> Part:
+    async def send_part(self, upload: SharedUpload, number: int, body: Sequence[bytes | memoryview]) -> Part:
         with local_files.errors(self._path(upload.key), upload.key, "write"):
             local_files.write(self._part(upload, number), body)
         await asyncio.sleep(0)
-        return Part(number, "", len(body))
+        return Part(number, "", sum(map(len, body)))
 
     async def append(self, upload: SharedUpload, parts: Sequence[Part]) -> None:
         # A thread cannot be cancelled, and must not go on while somebody discards the upload.
