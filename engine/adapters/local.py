@@ -136,16 +136,15 @@ class LocalStore:
         return Part(number, "", sum(map(len, body)))
 
     async def append(self, upload: SharedUpload, parts: Sequence[Part]) -> None:
-        # A thread cannot be cancelled, and must not go on while somebody discards the upload.
-        await uninterrupted(asyncio.to_thread(self._append, upload, parts))
+        await uninterrupted(asyncio.to_thread(self._append, upload, parts))  # before anybody discards it
 
     async def finish_shared(self, upload: SharedUpload, parts: Sequence[Part]) -> PendingUpload:
         path = self._staging / upload.upload_id / _DATA
         with local_files.errors(self._path(upload.key), upload.key, "write"):
             await asyncio.to_thread(local_files.sync, path)
             status = path.stat()
-        if status.st_size != sum(part.size for part in parts):
-            raise ConservationError(f"{path} has {status.st_size} bytes, and not those of its parts")
+        if (sent := sum(part.size for part in parts)) != status.st_size:
+            raise ConservationError(f"{path} has {status.st_size} bytes, {sent} were sent")
         return PendingUpload(upload.key, upload.upload_id, (Part(1, _etag(status), status.st_size),))
 
     async def complete(self, upload: PendingUpload) -> ObjectInfo:
