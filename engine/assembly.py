@@ -115,9 +115,7 @@ class Text:
             self._joint_bytes += len(data)
 
     async def _send(self, number: int) -> None:
-        body = b"".join(self._joint)
-        self._joint.clear()
-        self._joint_bytes = 0
+        body, self._joint, self._joint_bytes = self._joint, [], 0
         await self._append([await self._store.send_part(self._upload, number, body)])
 
     async def _append(self, parts: Sequence[Part]) -> None:

@@ -98,9 +98,7 @@ class PartWriter:
         number = self._number
         if number >= self._block.stop:
             raise FileError("a range of the file becomes too many parts: set pool.split_bytes to 0 for such files")
-        body = b"".join(self._filling)
-        self._filling.clear()
-        self._filled = 0
+        body, self._filling, self._filled = self._filling, [], 0
         upload = self._block.upload
         self._sending = asyncio.create_task(
             self._store.send_part(upload, number, body), name=f"part {number}: {upload.key}"

@@ -222,7 +222,7 @@ class ObjectStore(Protocol):
         """Starts an upload of ``key`` that several send parts of."""
         ...
 
-    async def send_part(self, upload: SharedUpload, number: int, body: bytes) -> Part:
+    async def send_part(self, upload: SharedUpload, number: int, body: Sequence[bytes | memoryview]) -> Part:
         """Sends the part of this number, from 1 to 10,000, which need not be the next; replaces one sent before it."""
         ...
 

@@ -189,7 +189,7 @@ class Watched(MemoryStore):
             raise
         return upload
 
-    async def send_part(self, upload: SharedUpload, number: int, body: bytes) -> Part:
+    async def send_part(self, upload: SharedUpload, number: int, body: Sequence[bytes | memoryview]) -> Part:
         return await self.around("send_part", upload.key, lambda: MemoryStore.send_part(self, upload, number, body))
 
     async def append(self, upload: SharedUpload, parts: Sequence[Part]) -> None:

@@ -27,6 +27,7 @@ __all__ = ["LocalStore"]
 
 _KEY = "key"  # in an upload's folder: which key it is for
 _DATA = "data"  # in an upload's folder: its bytes
+_PART_BYTES = 1 << 20  # of a shared one: what is written at once need not be held
 _PARTS = "[0-9]" * 5  # and the parts of a shared one that are not yet among them
 
 
@@ -126,25 +127,24 @@ class LocalStore:
         upload_id = uuid.uuid4().hex
         with local_files.errors(path, key, "write"):
             self._stage(upload_id, key)
-        return SharedUpload(key, upload_id, "", self._settings.part_bytes, 0)
+        return SharedUpload(key, upload_id, "", min(_PART_BYTES, self._settings.part_bytes), 0)
 
-    async def send_part(self, upload: SharedUpload, number: int, body: bytes) -> Part:
+    async def send_part(self, upload: SharedUpload, number: int, body: Sequence[bytes | memoryview]) -> Part:
         with local_files.errors(self._path(upload.key), upload.key, "write"):
             local_files.write(self._part(upload, number), body)
         await asyncio.sleep(0)
-        return Part(number, "", len(body))
+        return Part(number, "", sum(map(len, body)))
 
     async def append(self, upload: SharedUpload, parts: Sequence[Part]) -> None:
-        # A thread cannot be cancelled, and must not go on while somebody discards the upload.
-        await uninterrupted(asyncio.to_thread(self._append, upload, parts))
+        await uninterrupted(asyncio.to_thread(self._append, upload, parts))  # before anybody discards it
 
     async def finish_shared(self, upload: SharedUpload, parts: Sequence[Part]) -> PendingUpload:
         path = self._staging / upload.upload_id / _DATA
         with local_files.errors(self._path(upload.key), upload.key, "write"):
             await asyncio.to_thread(local_files.sync, path)
             status = path.stat()
-        if status.st_size != sum(part.size for part in parts):
-            raise ConservationError(f"{path} has {status.st_size} bytes, and not those of its parts")
+        if (sent := sum(part.size for part in parts)) != status.st_size:
+            raise ConservationError(f"{path} has {status.st_size} bytes, {sent} were sent")
         return PendingUpload(upload.key, upload.upload_id, (Part(1, _etag(status), status.st_size),))
 
     async def complete(self, upload: PendingUpload) -> ObjectInfo:

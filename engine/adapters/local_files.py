@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
@@ -86,15 +86,20 @@ def remove_if_empty(path: Path) -> None:
             raise
 
 
-def write(path: Path, data: bytes) -> None:
+def write(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     """Writes a file whole; not yet to the disk."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(handle, rest) :]
+        for piece in pieces:
+            _write(handle, piece)
     finally:
         os.close(handle)
+
+
+def _write(handle: int, data: bytes | memoryview) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
 
 
 def join(path: Path, pieces: Sequence[Path]) -> None:
@@ -124,9 +129,7 @@ def _copy(source: int, target: int) -> None:
                 raise
     while left and (data := os.read(source, _COPIED_BYTES)):  # from where that got
         left -= len(data)
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(target, rest) :]
+        _write(target, data)
 
 
 def sync(path: Path) -> None:

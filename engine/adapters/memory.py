@@ -115,12 +115,13 @@ class MemoryStore:
             self._open[upload_id] = _Open(key, time.time())
         return SharedUpload(key, upload_id, "", self.part_bytes, self.least_bytes)
 
-    async def send_part(self, upload: SharedUpload, number: int, body: bytes) -> Part:
+    async def send_part(self, upload: SharedUpload, number: int, body: Sequence[bytes | memoryview]) -> Part:
+        whole = b"".join(body)
         with self._lock:
             begun = self._begun(upload.upload_id, upload.key)
-            self._open[upload.upload_id] = replace(begun, parts={**begun.parts, number: body})
+            self._open[upload.upload_id] = replace(begun, parts={**begun.parts, number: whole})
         await asyncio.sleep(0)
-        return Part(number, _etag(body), len(body))
+        return Part(number, _etag(whole), len(whole))
 
     async def append(self, upload: SharedUpload, parts: Sequence[Part]) -> None:
         """Parts are joined in the end."""

@@ -127,8 +127,9 @@ class S3Store:
         upload_id, token = await self._create(key)
         return SharedUpload(key, upload_id, token, self.settings.part_bytes, _LEAST_PART_BYTES)
 
-    async def send_part(self, upload: SharedUpload, number: int, body: bytes) -> Part:
-        return await self.upload_part(upload.key, upload.upload_id, number, body, len(body))
+    async def send_part(self, upload: SharedUpload, number: int, body: Sequence[bytes | memoryview]) -> Part:
+        whole = b"".join(body)
+        return await self.upload_part(upload.key, upload.upload_id, number, whole, len(whole))
 
     async def append(self, upload: SharedUpload, parts: Sequence[Part]) -> None:
         """Parts are joined when the upload is completed."""
