@@ -24,12 +24,11 @@ from pydantic_core import CoreSchema
 from engine.codec import decode_json
 from engine.documents import problems
 from engine.errors import InputError, MessageError, Problem
-from engine.names import KEY_BYTES, Bucket, Endpoint, Id, Key, Prefix, Region, RoleArn, Secret, Text
+from engine.names import KEY_BYTES, MAX_FILES, Bucket, Endpoint, Id, Key, Prefix, Region, RoleArn, Secret, Text
 
 __all__ = [
     "MAX_BYTES",
     "MAX_DOCUMENT_BYTES",
-    "MAX_FILES",
     "Destination",
     "DocumentRef",
     "FileRef",
@@ -46,9 +45,6 @@ MAX_BYTES = 1_048_576
 """The longest message that SQS takes, in bytes of UTF-8."""
 MAX_DOCUMENT_BYTES = 64 * 1_048_576
 """The longest document that a message may point to."""
-MAX_FILES = 1_000_000
-"""The most files that a message may name; some 400 MiB of memory while they are checked."""
-
 _MOST_PROBLEMS = 100  # named of one message; its files may all have one
 _EXTENDED_CLIENT = (
     "software.amazon.payloadoffloading.PayloadS3Pointer",

@@ -12,7 +12,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["KEY_BYTES", "Bucket", "Endpoint", "Id", "Key", "Prefix", "Region", "RoleArn", "Secret", "Text"]
+__all__ = ["KEY_BYTES", "MAX_FILES", "Bucket", "Endpoint", "Id", "Key", "Prefix", "Region", "RoleArn", "Secret", "Text"]
+
+MAX_FILES = 1_000_000
+"""The most files that a message may name; some 400 MiB of memory while they are checked."""
 
 KEY_BYTES = 1024
 """S3's limit on a key."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from engine.bounded import each
 from engine.errors import MessageError, SourceMissing
 from engine.lease import Hold
-from engine.message import MAX_FILES
+from engine.names import MAX_FILES
 from engine.ports import Location, ObjectStore
 
 __all__ = ["SourceFile", "find_sources"]

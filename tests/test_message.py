@@ -11,7 +11,8 @@ import pytest
 from engine.config import DestinationSettings, SourceSettings
 from engine.errors import MessageError
 from engine.locations import destination_location, source_location
-from engine.message import MAX_FILES, FileRef, message_schema, parse_message
+from engine.message import FileRef, message_schema, parse_message
+from engine.names import MAX_FILES
 from engine.ports import Credentials, S3Location
 
 SECRET = "wJalrXUtnFEMI"

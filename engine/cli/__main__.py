@@ -1,8 +1,6 @@
 """``python -m engine.cli`` is ``engine``."""
 
-import sys
-
-from engine.cli import main
+from engine.cli import script
 
 if __name__ == "__main__":
-    sys.exit(main())
+    script()

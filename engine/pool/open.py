@@ -91,8 +91,7 @@ async def open_pool(
     pool = Coordinator(executor, workers, spec, _LINKS[executor])
     try:
         await pool.boot()
-        gc.collect()
-        gc.freeze()  # a collection stops every thread: spare it what start-up made
+        gc.freeze()  # a collection stops every thread: spare it what start-up made, the little garbage in it too
         try:
             yield pool
         finally:

@@ -138,7 +138,6 @@ class _Child:
         self.worker = Worker(spec, self)
 
     def ready(self) -> None:
-        gc.collect()
         gc.freeze()  # what start-up made stays; later collections need not look at it
         self.channel.send(("ready",))
 
