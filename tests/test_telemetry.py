@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -135,3 +137,13 @@ def test_a_traceback_is_part_of_its_line(terminal: bool) -> None:
         structlog.get_logger("engine.test").exception("failed")
     assert "RuntimeError: boom" in out.getvalue()
     assert terminal or "Traceback" in logged(out)[0]["exception"]
+
+
+def test_structlog_does_not_bring_rich_along() -> None:
+    """What structlog would only use for tracebacks that are never printed is not imported for it, nor kept from others."""
+    code = (
+        "import sys, engine.telemetry; assert 'rich' not in sys.modules;"
+        "import rich.console, structlog; assert structlog.dev.rich is None; print('kept', rich.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "kept rich\n", "")
