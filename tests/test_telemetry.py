@@ -140,7 +140,7 @@ def test_a_traceback_is_part_of_its_line(terminal: bool) -> None:
 
 
 def test_structlog_does_not_bring_rich_along() -> None:
-    """What structlog would only use for tracebacks that are never printed is not imported for it, nor kept from others."""
+    """What structlog would use for tracebacks alone is not imported for it, and not kept from others."""
     code = (
         "import sys, engine.telemetry; assert 'rich' not in sys.modules;"
         "import rich.console, structlog; assert structlog.dev.rich is None; print('kept', rich.__name__)"
