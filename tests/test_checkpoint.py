@@ -92,7 +92,8 @@ CHANGES: dict[str, Any] = {
     "replay": ("id", "name"),
     "limits": Limits(regex_timeout_s=2.0),
 }
-SAME: dict[str, Any] = {"split_bytes": 1, 
+SAME: dict[str, Any] = {
+    "split_bytes": 1,
     "batch_id": "b2", "index": 1, "size": 99, "mapping": b"{ }", "destination": LocalLocation("elsewhere"),
 }  # fmt: skip
 
