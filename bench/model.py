@@ -14,7 +14,7 @@ __all__ = ["ASSUMPTIONS", "INSTANCES", "Forecast", "Instance", "forecasts"]
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """On-demand price in us-east-1 and sustained network bandwidth, as of 2025-06."""
+    """On-demand price in us-east-1 and sustained network bandwidth, as assumed in ``ASSUMPTIONS``."""
 
     name: str
     vcpus: int
@@ -41,8 +41,9 @@ _PIPELINES = 4
 
 ASSUMPTIONS = (
     (
-        "Prices are on-demand, Linux, us-east-1, and bandwidths are those sustained, not of bursts; both as published"
-        " in June 2025. Storage, requests and traffic between regions are not in them."
+        "Prices are on-demand, Linux, us-east-1, and bandwidths are those sustained, not of bursts; both as remembered"
+        " of mid-2025, to be checked before anything is decided by them. Storage, requests and traffic between regions"
+        " are not in them."
     ),
     (
         f"A vCPU that is a whole core (Graviton) does {_ARM:.0%} of the work of a core that was measured, one that is"
