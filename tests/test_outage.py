@@ -71,6 +71,7 @@ async def test_stop_ends_a_pause() -> None:
     stop = asyncio.Event()
     pausing = asyncio.create_task(pause(3600, stop))
     await asyncio.sleep(0)
+    assert not pausing.done()
     stop.set()
     await pausing
     await pause(3600, stop)

@@ -29,7 +29,7 @@ def doctor(*, flags: PoolFlags | None = None) -> int:
 def _findings(settings: Settings) -> Iterator[tuple[str, str]]:
     from engine.cli.wiring import bound_of
     from engine.codec import BACKENDS
-    from engine.core.native import library
+    from engine.core.native import kernels
     from engine.core.transforms import load_transforms
     from engine.pool.build import build_name, choose_executor, cpus, import_all, is_free_threaded, memory_limit
     from engine.progress import size
@@ -58,7 +58,7 @@ def _findings(settings: Settings) -> Iterator[tuple[str, str]]:
     yield "", f"at most {size(bound.longest)} if, besides, every pipeline held a row of {row} at once"
     yield (
         "kernels",
-        "in C" if library is not None else "not built: mapping is several times slower (see docs/design.md)",
+        "in C" if kernels is not None else "not built: mapping is several times slower (see docs/design.md)",
     )
     yield "JSON", "msgspec" if "msgspec" in BACKENDS else "pydantic-core (msgspec is not installed)"
     transforms = load_transforms()

@@ -170,7 +170,7 @@ def convert_nulls[T](column: pa.Array, values: pa.Array, reference: Callable[[st
     """Completes a column of which those cells are converted that are not null in ``values``."""
     if values.null_count == column.null_count:
         return Converted(values)
-    if native.library is None:
+    if native.kernels is None:
         common = pc.if_else(pc.is_valid(column), pc.is_valid(values), None)
         return convert_rest(column, common, values, reference)
     rows = numbers.rows_lost(column, values)
@@ -214,7 +214,7 @@ def decode_column(column: pa.Array) -> Converted:
     """
     if column.type == pa.string():
         return Converted(column)
-    if native.library is not None:
+    if native.kernels is not None:
         bad = textcells.utf8_faults(column)
         return Converted(column.view(pa.string())) if bad is None else _without(column, true_rows(bad))
     values = cast_all(column, _cast_text)

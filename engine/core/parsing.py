@@ -78,7 +78,7 @@ def parse_records(text: bytes, dialect: Dialect, shape: Shape, usual: int, *, li
         usual: how many cells most of them are thought to have; costs time if it is wrong, no more.
         lines: how many line ends there are in ``text``, where its quotes are proven to be in their places.
     """
-    if lines is not None and native.library is not None and _is_plain(dialect):
+    if lines is not None and native.kernels is not None and _is_plain(dialect):
         quote = ord(dialect.quote) if dialect.quote is not None else 0
         rows = read_rows(text, lines, quote, ord(dialect.delimiter), shape.width, shape.wanted, shape.null_values)
         if rows is not None:

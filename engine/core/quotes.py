@@ -50,7 +50,7 @@ def prove(data: bytes, stop: int, dialect: Dialect) -> Proven | None:
         dialect: with a quote; what it escapes has been taken out of ``data``.
     """
     assert dialect.quote is not None
-    if native.library is not None:
+    if native.kernels is not None:
         proven = prove_quotes(data, stop, ord(dialect.quote), ord(dialect.delimiter))
         return None if proven is None else Proven(*proven)
     octets = np.frombuffer(data, np.uint8, stop)

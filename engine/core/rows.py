@@ -51,7 +51,7 @@ class RowIndex:
         self._starts: Places
         self._ends: Places
         self._at: Places
-        if native.library is not None and frame.proven and frame.seen is data and not blank_rows:
+        if native.kernels is not None and frame.proven and frame.seen is data and not blank_rows:
             quote = ord(frame.dialect.quote) if frame.dialect.quote is not None else 0
             places = row_places(data, rows, quote)
             if places is not None:

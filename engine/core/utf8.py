@@ -31,7 +31,7 @@ def with_filler(data: bytes, filler: bytes) -> tuple[array[int], bytes]:
     """Where ``data`` is not UTF-8, and ``data`` with ``filler`` for each byte there."""
     bad = array("q")
     view = memoryview(data)
-    if native.library is not None:
+    if native.kernels is not None:
         pieces: list[memoryview | bytes] = []  # a copy of all, but one only
         good = 0
         for first, last in find_errors(data):

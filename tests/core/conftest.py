@@ -13,10 +13,10 @@ from engine.core import native
 def either_way(request: pytest.FixtureRequest) -> Iterator[None]:
     """Once with the C kernels, once without them, as where no compiler was: for modules to ask for."""
     if request.param == "native":
-        if native.library is None:
+        if native.kernels is None:
             pytest.skip("the C kernels are not built")
         yield
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(native, "library", None)
+        patch.setattr(native, "kernels", None)
         yield

@@ -85,7 +85,7 @@ class DelimitedRows:
         """One record a row."""
         if not len(columns[0]):
             return b""
-        text = self._writer.write(columns) if native.library is not None else None
+        text = self._writer.write(columns) if native.kernels is not None else None
         return self._joined(columns) if text is None else text
 
     def _joined(self, columns: Sequence[pa.Array]) -> bytes:

@@ -1,4 +1,4 @@
-"""The rows of JSON Lines and CSV by the C kernels. Only where :data:`~engine.core.native.library` is there."""
+"""The rows of JSON Lines and CSV by the C kernels. Only where :data:`~engine.core.native.kernels` is there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from engine.core.encoders import celltext
 from engine.core.fieldtypes import FieldType, TypeKind
-from engine.core.native import address, filled_bytes, library, room
+from engine.core.native import address, filled_bytes, kernels, room
 
 __all__ = ["RowWriter"]
 
@@ -35,13 +35,13 @@ _WIDTHS = {_INT64: 8, _DATE: 4, _TIMESTAMP: 8, _DECIMAL: 16}
 _COLUMN = struct.Struct("=9q")
 _ADDRESS, _NUMBER, _COUNT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
 
-if library is not None:
-    library.rows_size.argtypes = (_ADDRESS, _COUNT, _NUMBER, _ADDRESS)
-    library.rows_size.restype = _NUMBER
-    library.rows_write.argtypes = (_ADDRESS, _COUNT, _NUMBER, _ADDRESS, _ADDRESS)
-    library.rows_write.restype = _NUMBER
-    library.short_floats.argtypes = (_ADDRESS, _NUMBER, _ADDRESS, _NUMBER, _ADDRESS, _ADDRESS)
-    library.short_floats.restype = ctypes.c_bool
+if kernels is not None:
+    kernels.rows_size.argtypes = (_ADDRESS, _COUNT, _NUMBER, _ADDRESS)
+    kernels.rows_size.restype = _NUMBER
+    kernels.rows_write.argtypes = (_ADDRESS, _COUNT, _NUMBER, _ADDRESS, _ADDRESS)
+    kernels.rows_write.restype = _NUMBER
+    kernels.short_floats.argtypes = (_ADDRESS, _NUMBER, _ADDRESS, _NUMBER, _ADDRESS, _ADDRESS)
+    kernels.short_floats.restype = ctypes.c_bool
 
 
 class _Column(NamedTuple):
@@ -76,7 +76,7 @@ class RowWriter:
 
     def write(self, columns: Sequence[pa.Array]) -> bytes | None:
         """The text of these rows, at least one; None where a date or time is outside the years 1 to 9999."""
-        assert library is not None
+        assert kernels is not None
         rows = len(columns[0])
         made = [_column(column, kind) for column, (kind, _) in zip(columns, self._kinds, strict=True)]
         packed = bytearray()
@@ -87,8 +87,8 @@ class RowWriter:
                 each.values, each.data, each.scale, ctypes.addressof(before), size,
             )  # fmt: skip
         described = (ctypes.c_char * len(packed)).from_buffer(packed)
-        most = library.rows_size(described, len(made), rows, self._form)
-        return filled_bytes(most, partial(library.rows_write, described, len(made), rows, self._form))
+        most = kernels.rows_size(described, len(made), rows, self._form)
+        return filled_bytes(most, partial(kernels.rows_write, described, len(made), rows, self._form))
 
 
 def _column(column: pa.Array, kind: int) -> _Column:
@@ -105,11 +105,11 @@ def _column(column: pa.Array, kind: int) -> _Column:
 
 def _floats(column: pa.Array) -> _Column:
     """As decimals of few digits, if all are such, which most columns of floats are; else as Arrow's text."""
-    assert library is not None
+    assert kernels is not None
     rows = len(column)
     validity, values = column.buffers()
     digits, places = room(8 * rows), room(rows)
     valid, start = address(validity) if column.null_count else 0, address(values) + 8 * column.offset
-    if library.short_floats(valid, column.offset, start, rows, digits.address, places.address):
+    if kernels.short_floats(valid, column.offset, start, rows, digits.address, places.address):
         return _Column(column, _SHORT_FLOAT, digits.address, places.address, held=(digits, places))
     return _column(celltext.float_text(column), _AS_IT_IS)

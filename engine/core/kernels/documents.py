@@ -16,7 +16,7 @@ __all__ = ["to_json"]
 def to_json(column: pa.Array) -> Converted:
     """:func:`reference.to_json_text` for a column."""
     values, rest = column, pc.is_valid(column)
-    if native.library is not None:
+    if native.kernels is not None:
         forms = read_forms(column)
         values = forms.compact()
         if not forms.unsure:

@@ -67,7 +67,7 @@ def _matching_ints(column: pa.Array) -> pa.Array:
 
 
 def to_int(column: pa.Array) -> Converted:
-    if native.library is not None:
+    if native.kernels is not None:
         return convert_nulls(column, read_ints(column), reference.to_int)
     common, values = _common_ints(column)
     return Converted(values) if common is None else convert_rest(column, common, values, reference.to_int)
@@ -90,7 +90,7 @@ def _cast_float(column: pa.Array) -> pa.Array:
 
 
 def to_float(column: pa.Array) -> Converted:
-    if native.library is not None:
+    if native.kernels is not None:
         return convert_nulls(column, read_floats(column), reference.to_float)
     longest = widths(column)[1]
     # The cast would also take nan and inf.

@@ -21,7 +21,7 @@ def to_bytes(column: pa.Array) -> Converted:
     """Text becomes the bytes that it stands for; a binary column stays as it is."""
     if column.type == pa.binary():
         return Converted(column)
-    if native.library is not None:
+    if native.kernels is not None:
         return convert_nulls(column, decode_base64(column, urlsafe=False), reference.to_bytes)
     cells = column.drop_null() if column.null_count else column
     values = _decode(cells)

@@ -40,7 +40,7 @@ _NULL = pa.scalar(None, pa.int64())
 
 def first_accepted(column: pa.Array, readers: Sequence[Reader]) -> pa.Array:
     """Each cell as the first reader that accepts it gives it: int64, null where none does or the cell is null."""
-    if native.library is not None and len(readers) == 1 and (readers[0] is iso_dates or type(readers[0]) is IsoReader):
+    if native.kernels is not None and len(readers) == 1 and (readers[0] is iso_dates or type(readers[0]) is IsoReader):
         return readers[0](column)  # these pass nulls by
     cells = column.drop_null() if column.null_count else column
     values = readers[0](cells)
@@ -133,7 +133,7 @@ class IsoReader:
     local: LocalTime | None = None
 
     def __call__(self, cells: pa.Array) -> pa.Array:
-        if native.library is None:
+        if native.kernels is None:
             return by_width(cells, self._whole, self._exact)
         values, naive = isotimes.timestamps(cells, local=self.local is not None)
         if naive is None or self.local is None:
@@ -162,7 +162,7 @@ class IsoReader:
 
 def iso_dates(cells: pa.Array) -> pa.Array:
     """Days since 1970 of dates."""
-    if native.library is not None:
+    if native.kernels is not None:
         return isotimes.dates(cells)
     return by_width(cells, _whole_days, _exact_days)
 

@@ -55,7 +55,7 @@ _HYPHENS = (8, 13, 18, 23)
 
 
 def to_uuid(column: pa.Array) -> Converted:
-    if native.library is not None:
+    if native.kernels is not None:
         return convert_nulls(column, read_uuids(column), reference.to_uuid)
     shortest, longest = widths(column)
     if shortest == longest == 36 and _all_usual(column):

@@ -1,6 +1,6 @@
 """Kernels in C, for what Arrow has no fast call for: built at installation where there is a compiler.
 
-Each does what a kernel in Python and Arrow does too, which is what runs where :data:`library` is None, and which tests
+Each does what a kernel in Python and Arrow does too, which is what runs where :data:`kernels` is None, and which tests
 hold it against. They are called through ctypes: one library serves every build of Python, and needs none to compile.
 """
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-__all__ = ["LIBRARY", "Cells", "address", "bits", "cells", "filled_bytes", "library", "room", "validity_bytes"]
+__all__ = ["LIBRARY", "Cells", "address", "bits", "cells", "filled_bytes", "kernels", "room", "validity_bytes"]
 
 LIBRARY = Path(__file__).with_name("libkernels.so.1")  # no name of a module: Python would take it for one
 """Where ``scripts/build_native.py`` puts it."""
@@ -26,7 +26,7 @@ def _load() -> ctypes.CDLL | None:
         return None
 
 
-library = _load()
+kernels = _load()
 """The kernels; None where they were not built. Any thread may call any of them."""
 
 

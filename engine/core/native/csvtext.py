@@ -1,4 +1,4 @@
-"""CSV text to columns by the C kernels. Only where :data:`~engine.core.native.library` is there."""
+"""CSV text to columns by the C kernels. Only where :data:`~engine.core.native.kernels` is there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from engine.core.native import library, room, validity_bytes
+from engine.core.native import kernels, room, validity_bytes
 
 __all__ = ["Rows", "prove_quotes", "read_rows", "row_places"]
 
@@ -20,32 +20,32 @@ _ADDRESS, _NUMBER, _BYTE = ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint8
 _SPARE = 16  # bytes that a kernel may write beyond a column's
 _LONGEST = 2**31 - 1
 
-if library is not None:
-    library.csv_prove.argtypes = (ctypes.c_char_p, _NUMBER, _NUMBER, _BYTE, _BYTE, _ADDRESS)
-    library.csv_prove.restype = ctypes.c_int
-    library.csv_index.argtypes = (ctypes.c_char_p, _NUMBER, _BYTE, _BYTE, _ADDRESS, _NUMBER)
-    library.csv_index.restype = _NUMBER
-    library.csv_cells.argtypes = (
+if kernels is not None:
+    kernels.csv_prove.argtypes = (ctypes.c_char_p, _NUMBER, _NUMBER, _BYTE, _BYTE, _ADDRESS)
+    kernels.csv_prove.restype = ctypes.c_int
+    kernels.csv_index.argtypes = (ctypes.c_char_p, _NUMBER, _BYTE, _BYTE, _ADDRESS, _NUMBER)
+    kernels.csv_index.restype = _NUMBER
+    kernels.csv_cells.argtypes = (
         ctypes.c_char_p, _NUMBER, _BYTE, _BYTE, _ADDRESS, _NUMBER, ctypes.c_int32, _ADDRESS, _ADDRESS, _NUMBER,
         _ADDRESS, _ADDRESS,
     )  # fmt: skip
-    library.csv_cells.restype = ctypes.c_int
-    library.csv_size.argtypes = (_ADDRESS, _NUMBER)
-    library.csv_size.restype = _NUMBER
-    library.csv_column.argtypes = (
+    kernels.csv_cells.restype = ctypes.c_int
+    kernels.csv_size.argtypes = (_ADDRESS, _NUMBER)
+    kernels.csv_size.restype = _NUMBER
+    kernels.csv_column.argtypes = (
         ctypes.c_char_p, _NUMBER, _BYTE, _ADDRESS, _NUMBER, _ADDRESS, ctypes.c_int32, ctypes.c_char_p, _ADDRESS,
         _ADDRESS, _ADDRESS,
     )  # fmt: skip
-    library.csv_column.restype = _NUMBER
-    library.csv_rows.argtypes = (ctypes.c_char_p, _NUMBER, _BYTE, _ADDRESS, _ADDRESS, _ADDRESS, _NUMBER)
-    library.csv_rows.restype = _NUMBER
+    kernels.csv_column.restype = _NUMBER
+    kernels.csv_rows.argtypes = (ctypes.c_char_p, _NUMBER, _BYTE, _ADDRESS, _ADDRESS, _ADDRESS, _NUMBER)
+    kernels.csv_rows.restype = _NUMBER
 
 
 def prove_quotes(data: bytes, stop: int, quote: int, delimiter: int) -> tuple[bool, int] | None:
     """As :func:`engine.core.quotes.prove`: whether the last quote is left open, and how many LFs there are."""
-    assert library is not None
+    assert kernels is not None
     found = (_NUMBER * 2)()
-    if not library.csv_prove(data, stop, len(data), quote, delimiter, ctypes.addressof(found)):
+    if not kernels.csv_prove(data, stop, len(data), quote, delimiter, ctypes.addressof(found)):
         return None
     return bool(found[0]), found[1]
 
@@ -70,20 +70,20 @@ def read_rows(
         quote: 0 where ``text`` has none.
         wanted: positions of the columns to make.
     """
-    assert library is not None
+    assert kernels is not None
     size = len(text)
     most = lines * (width + 2) + 64
     if size > _LONGEST:
         return None
     places = room(4 * most)
-    count = library.csv_index(text, size, quote, delimiter, places.address, most)
+    count = kernels.csv_index(text, size, quote, delimiter, places.address, most)
     if count < 0:
         return None
     columns = (ctypes.c_int32 * width)(*[-1] * width)
     for number, place in enumerate(wanted):
         columns[place] = number
     cells, others, counts = room(8 * lines * len(wanted)), room(16 * lines), (_NUMBER * 2)()
-    failed = library.csv_cells(
+    failed = kernels.csv_cells(
         text, size, quote, delimiter, places.address, count, width, ctypes.addressof(columns), cells.address, lines,
         others.address, ctypes.addressof(counts),
     )  # fmt: skip
@@ -98,8 +98,8 @@ def read_rows(
     for number, place in enumerate(wanted):
         spans = cells.address + 8 * lines * number
         offsets, valid = room(4 * (rows + 1)), room(validity_bytes(rows))
-        data = room(library.csv_size(spans, rows) + _SPARE)
-        null = library.csv_column(
+        data = room(kernels.csv_size(spans, rows) + _SPARE)
+        null = kernels.csv_column(
             text, size, quote, spans, rows, ctypes.addressof(bounds), len(nulls), texts, offsets.address, valid.address,
             data.address,
         )  # fmt: skip
@@ -113,9 +113,9 @@ def row_places(text: bytes, most: int, quote: int) -> tuple[Places, Places, Plac
     Args:
         most: rows that there are, at most; None is given where there are more.
     """
-    assert library is not None
+    assert kernels is not None
     starts, ends, lines = (room(4 * most) for _ in range(3))
-    count = library.csv_rows(text, len(text), quote, starts.address, ends.address, lines.address, most)
+    count = kernels.csv_rows(text, len(text), quote, starts.address, ends.address, lines.address, most)
     if count < 0:
         return None
     made: list[Places] = [np.frombuffer(each, np.int32, count) for each in (starts, ends, lines)]

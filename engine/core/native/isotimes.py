@@ -1,4 +1,4 @@
-"""``iso8601`` by the C kernels. Only where :data:`~engine.core.native.library` is there.
+"""``iso8601`` by the C kernels. Only where :data:`~engine.core.native.kernels` is there.
 
 They are exact: null for a null, and for every cell that the format refuses, no other.
 """
@@ -9,17 +9,17 @@ import ctypes
 
 import pyarrow as pa
 
-from engine.core.native import CELLS, bits, cells, library, room, validity_bytes
+from engine.core.native import CELLS, bits, cells, kernels, room, validity_bytes
 
 __all__ = ["dates", "timestamps"]
 
 _ADDRESS, _NUMBER = ctypes.c_void_p, ctypes.c_int64
 
-if library is not None:
-    library.iso_timestamps.argtypes = (*CELLS, ctypes.c_bool, *(_ADDRESS,) * 4)
-    library.iso_timestamps.restype = _NUMBER
-    library.iso_dates.argtypes = (*CELLS, _ADDRESS, _ADDRESS)
-    library.iso_dates.restype = _NUMBER
+if kernels is not None:
+    kernels.iso_timestamps.argtypes = (*CELLS, ctypes.c_bool, *(_ADDRESS,) * 4)
+    kernels.iso_timestamps.restype = _NUMBER
+    kernels.iso_dates.argtypes = (*CELLS, _ADDRESS, _ADDRESS)
+    kernels.iso_dates.restype = _NUMBER
 
 
 def timestamps(column: pa.Array, *, local: bool) -> tuple[pa.Array, pa.Array | None]:
@@ -31,10 +31,10 @@ def timestamps(column: pa.Array, *, local: bool) -> tuple[pa.Array, pa.Array | N
     Returns:
         The values, and which of them are local time; None: none.
     """
-    assert library is not None
+    assert kernels is not None
     rows, marked = len(column), _NUMBER()
     micros, good, naive = room(8 * rows), room(validity_bytes(rows)), room(validity_bytes(rows))
-    refused = library.iso_timestamps(
+    refused = kernels.iso_timestamps(
         *cells(column), local, micros.address, good.address, naive.address, ctypes.addressof(marked)
     )
     values = pa.Array.from_buffers(pa.int64(), rows, [good if refused else None, micros], refused)
@@ -43,8 +43,8 @@ def timestamps(column: pa.Array, *, local: bool) -> tuple[pa.Array, pa.Array | N
 
 def dates(column: pa.Array) -> pa.Array:
     """The days since 1970 of a text column, int64."""
-    assert library is not None
+    assert kernels is not None
     rows = len(column)
     days, good = room(8 * rows), room(validity_bytes(rows))
-    refused = library.iso_dates(*cells(column), days.address, good.address)
+    refused = kernels.iso_dates(*cells(column), days.address, good.address)
     return pa.Array.from_buffers(pa.int64(), rows, [good if refused else None, days], refused)

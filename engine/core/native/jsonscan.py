@@ -1,6 +1,6 @@
 """JSON columns by the C kernels: which cells are valid, their compact text, and what paths find in them.
 
-What a kernel is not certain of it leaves to the reference. Only where :data:`~engine.core.native.library` is there.
+What a kernel is not certain of it leaves to the reference. Only where :data:`~engine.core.native.kernels` is there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.core.jsonpath import JsonPath
-from engine.core.native import CELLS, address, cells, library, room, validity_bytes
+from engine.core.native import CELLS, address, cells, kernels, room, validity_bytes
 
 __all__ = ["MOST_PATHS", "Forms", "Found", "find", "is_findable", "read_forms"]
 
@@ -24,17 +24,17 @@ _SPAN = 8  # bytes
 _ADDRESS, _NUMBER = ctypes.c_void_p, ctypes.c_int64
 _ADDRESSES = (_ADDRESS,) * 5
 
-if library is not None:
-    library.json_forms.argtypes = (*CELLS, _ADDRESS, _ADDRESS)
-    library.json_forms.restype = None
-    library.json_compact.argtypes = (*CELLS, _ADDRESS, _ADDRESS, _ADDRESS)
-    library.json_compact.restype = None
-    library.json_find.argtypes = (*CELLS, ctypes.c_int32, *_ADDRESSES)
-    library.json_find.restype = _NUMBER
-    library.json_size.argtypes = (_ADDRESS, _NUMBER)
-    library.json_size.restype = _NUMBER
-    library.json_texts.argtypes = (_ADDRESS, _NUMBER, *_ADDRESSES[:4])
-    library.json_texts.restype = _NUMBER
+if kernels is not None:
+    kernels.json_forms.argtypes = (*CELLS, _ADDRESS, _ADDRESS)
+    kernels.json_forms.restype = None
+    kernels.json_compact.argtypes = (*CELLS, _ADDRESS, _ADDRESS, _ADDRESS)
+    kernels.json_compact.restype = None
+    kernels.json_find.argtypes = (*CELLS, ctypes.c_int32, *_ADDRESSES)
+    kernels.json_find.restype = _NUMBER
+    kernels.json_size.argtypes = (_ADDRESS, _NUMBER)
+    kernels.json_size.restype = _NUMBER
+    kernels.json_texts.argtypes = (_ADDRESS, _NUMBER, *_ADDRESSES[:4])
+    kernels.json_texts.restype = _NUMBER
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,12 @@ class Forms:
         """The cells as compact JSON, null where null; those to be judged are empty."""
         if not self.rewritten and not self.unsure:
             return self.column
-        assert library is not None
+        assert kernels is not None
         column, rows = self.column, len(self.column)
         ends = room(4 * (rows + 1))
         offsets = memoryview(column.buffers()[1]).cast("i")
         texts = room(offsets[column.offset + rows] - offsets[column.offset])
-        library.json_compact(*cells(column), self.forms.address, ends.address, texts.address)
+        kernels.json_compact(*cells(column), self.forms.address, ends.address, texts.address)
         validity = _validity(column)
         return pa.Array.from_buffers(pa.string(), rows, [validity, ends, texts], column.null_count)
 
@@ -72,9 +72,9 @@ class Forms:
 
 def read_forms(column: pa.Array) -> Forms:
     """Looks at a text column."""
-    assert library is not None
+    assert kernels is not None
     forms, counts = room(len(column)), (_NUMBER * 3)()
-    library.json_forms(*cells(column), forms.address, ctypes.addressof(counts))
+    kernels.json_forms(*cells(column), forms.address, ctypes.addressof(counts))
     return Forms(column, forms, counts[1], counts[2])
 
 
@@ -107,23 +107,23 @@ class Found:
 
     def texts(self, path: JsonPath) -> pa.Array:
         """What one of the paths found: strings as their text, the rest as compact JSON; null where nothing is."""
-        assert library is not None
+        assert kernels is not None
         rows = len(self.column)
         spans = self.spans.address + _SPAN * rows * self.paths.index(path)
         offsets, validity = room(4 * (rows + 1)), room(validity_bytes(rows))
-        texts = room(library.json_size(spans, rows))
+        texts = room(kernels.json_size(spans, rows))
         data = address(self.column.buffers()[2])
-        nulls = library.json_texts(spans, rows, data, offsets.address, validity.address, texts.address)
+        nulls = kernels.json_texts(spans, rows, data, offsets.address, validity.address, texts.address)
         return pa.Array.from_buffers(pa.string(), rows, [validity, offsets, texts], nulls)
 
 
 def find(column: pa.Array, paths: Sequence[JsonPath]) -> Found:
     """Follows at most :data:`MOST_PATHS` findable paths into every cell of a text column at once."""
-    assert library is not None
+    assert kernels is not None
     first, steps, names = _program(paths)
     rows = len(column)
     spans, flags = room(_SPAN * rows * len(paths)), room(rows)
-    unsure = library.json_find(*cells(column), len(paths), first, steps, names, spans.address, flags.address)
+    unsure = kernels.json_find(*cells(column), len(paths), first, steps, names, spans.address, flags.address)
     mask = pc.equal(pa.Array.from_buffers(pa.uint8(), rows, [None, flags]), 1) if unsure else None
     return Found(column, tuple(paths), spans, mask)
 

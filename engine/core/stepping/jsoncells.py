@@ -42,7 +42,7 @@ class JsonStep:
         decoded = decode_column(column)
         text = decoded.values
         found, parsed = None, pc.is_valid(text)
-        if native.library is not None:
+        if native.kernels is not None:
             found = find(text, self.asked)
             parsed = found.unsure
         values, faults = _parsed(text, parsed)

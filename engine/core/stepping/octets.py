@@ -61,7 +61,7 @@ def _each(column: pa.Array, whole: Callable[[pa.Array], Converted]) -> Converted
 
 def base64_column(column: pa.Array, *, urlsafe: bool) -> Converted:
     """:func:`reference.base64` for a column."""
-    if native.library is not None:
+    if native.kernels is not None:
         text = decode_column(column)
         values = decode_base64(text.values, urlsafe=urlsafe)
         convert = partial(reference.base64, urlsafe=urlsafe)

@@ -16,7 +16,7 @@ from engine.core.encoders.jsonl import JsonLinesRows
 from tests.core.encoders.typed import EXTREMES, FIELDS, columns_of, extreme_rows, field_named, values_of
 from tests.examples import examples
 
-pytestmark = pytest.mark.skipif(native.library is None, reason="the C kernels are not built")
+pytestmark = pytest.mark.skipif(native.kernels is None, reason="the C kernels are not built")
 
 ROWS = pytest.mark.parametrize("rows_of", [JsonLinesRows, DelimitedRows])
 

@@ -18,7 +18,7 @@ from engine.core.reference.times import iso_date
 from engine.core.stepping.reference import base64
 from tests.examples import examples
 
-pytestmark = pytest.mark.skipif(native.library is None, reason="the C kernels are not built")
+pytestmark = pytest.mark.skipif(native.kernels is None, reason="the C kernels are not built")
 
 _ODD = "\0\x1f \t\n\r\x7f\u2028\u00e9\u0660\U0001f600"
 _SPOILT = st.sampled_from([*_ODD, "0", "9", "-", "+", ":", ".", "T", "Z", "=", "A", "/", "_", "g", "", "00"])

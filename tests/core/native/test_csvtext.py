@@ -17,7 +17,7 @@ from engine.core.rows import RowIndex
 from engine.core.utf8 import with_filler
 from tests.examples import examples
 
-pytestmark = pytest.mark.skipif(native.library is None, reason="the C kernels are not built")
+pytestmark = pytest.mark.skipif(native.kernels is None, reason="the C kernels are not built")
 
 _CELLS = st.text(st.sampled_from('ab"",;\n\r\0é大\U0001f600 '), max_size=9)
 
@@ -80,7 +80,7 @@ def test_places_of_rows(data: bytes) -> None:
     assert places is not None
     assert [each.tolist() for each in places[:2]] == [starts.tolist(), ends.tolist()]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(native, "library", None)
+        patch.setattr(native, "kernels", None)
         slow = RowIndex(whole, len(starts)).sources(range(len(starts)))
     fast = RowIndex(whole, len(starts))
     assert fast.sources(range(len(starts))) == slow
@@ -93,6 +93,6 @@ def test_places_of_rows(data: bytes) -> None:
 def test_what_is_not_utf8(data: bytes) -> None:
     """The same bytes are blamed and filled as Python's codec refuses."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(native, "library", None)
+        patch.setattr(native, "kernels", None)
         slow = with_filler(data, b"?")
     assert with_filler(data, b"?") == slow

@@ -17,7 +17,7 @@ from engine.core.stepping.reference import json_path
 from tests.core.native.test_against_reference import spoilt, window
 from tests.examples import examples
 
-pytestmark = pytest.mark.skipif(native.library is None, reason="the C kernels are not built")
+pytestmark = pytest.mark.skipif(native.kernels is None, reason="the C kernels are not built")
 
 _KEYS = st.sampled_from(["a", "b", "a b", "", "é", 'q"', "key of a size"])
 _TEXTS = st.one_of(

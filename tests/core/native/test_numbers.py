@@ -15,7 +15,7 @@ from engine.core.native.numbers import read_floats, read_ints, rows_lost
 from tests.core.native.test_against_reference import spoilt, window
 from tests.examples import examples
 
-pytestmark = pytest.mark.skipif(native.library is None, reason="the C kernels are not built")
+pytestmark = pytest.mark.skipif(native.kernels is None, reason="the C kernels are not built")
 
 _DIGITS = st.text("0123456789", max_size=20)
 _SIGN = st.sampled_from(["", "-", "+"])
