@@ -131,7 +131,8 @@ def test_a_queue_that_does_not_answer_cannot_hold_up_the_exit(rig: Rig, operatio
     rig.order("unanswered")
     with rig.worker(ENGINE_SERVICE__GRACE_S="0.3") as worker:
         held.wait_hit()
-        worker.stop()
+        worker.signal()
+        assert worker.wait() == 0, worker.text
 
 
 def test_a_second_signal_exits_at_once(rig: Rig) -> None:

@@ -44,6 +44,15 @@ EXPORT int csv_prove(const uint8_t *data, int64_t stop, int64_t size, uint8_t qu
     return 1;
 }
 
+/* What a block's quotes enclose; `inside` is all ones where it begins in quotes, and is set to how it ends. */
+static inline uint64_t in_quotes(const Block *block, uint8_t quote, uint64_t *inside) {
+    if (!quote)
+        return 0;
+    uint64_t enclosed = odd_so_far(equal_mask(block, quote)) ^ *inside;
+    *inside = (uint64_t)((int64_t)enclosed >> 63);
+    return enclosed;
+}
+
 /* The places of delimiters and line ends outside quotes, at most `most`; -1: there are more. */
 EXPORT int64_t csv_index(const uint8_t *text, int64_t size, uint8_t quote, uint8_t delimiter, uint32_t *places,
                          int64_t most) {
@@ -51,11 +60,7 @@ EXPORT int64_t csv_index(const uint8_t *text, int64_t size, uint8_t quote, uint8
     int64_t count = 0;
     for (int64_t at = 0; at < size; at += 64) {
         Block block = load_some(text + at, size - at);
-        uint64_t enclosed = inside;
-        if (quote) {
-            enclosed ^= odd_so_far(equal_mask(&block, quote));
-            inside = (uint64_t)((int64_t)enclosed >> 63);
-        }
+        uint64_t enclosed = in_quotes(&block, quote, &inside);
         uint64_t marks = equal_mask(&block, delimiter) | equal_mask(&block, '\n') | equal_mask(&block, '\r');
         for (marks &= ~enclosed; marks; marks &= marks - 1) {
             if (count == most)
@@ -197,11 +202,7 @@ EXPORT int64_t csv_rows(const uint8_t *text, int64_t size, uint8_t quote, int32_
     int64_t count = 0, line = 0, start = 0, start_line = 0;
     for (int64_t at = 0; at < size; at += 64) {
         Block block = load_some(text + at, size - at);
-        uint64_t enclosed = inside;
-        if (quote) {
-            enclosed ^= odd_so_far(equal_mask(&block, quote));
-            inside = (uint64_t)((int64_t)enclosed >> 63);
-        }
+        uint64_t enclosed = in_quotes(&block, quote, &inside);
         uint64_t feeds = equal_mask(&block, '\n');
         uint64_t fed_next = feeds >> 1 | (uint64_t)(at + 64 < size && text[at + 64] == '\n') << 63;
         uint64_t line_ends = feeds | (equal_mask(&block, '\r') & ~fed_next);

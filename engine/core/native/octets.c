@@ -1,4 +1,4 @@
-/* Cells of base64 and of UTF-8. */
+/* Cells of base64. */
 #include "kernels.h"
 
 /* One more than what a letter stands for; 0: it stands for nothing. */
@@ -67,59 +67,4 @@ EXPORT int64_t base64_decode(CELLS, bool for_urls, uint8_t *good, int32_t *ends,
         ends[row + 1] = (int32_t)(out - bytes);
     }
     return refused;
-}
-
-static inline bool follows(uint8_t c) {
-    return (c & 0xC0) == 0x80;
-}
-
-/* How many bytes the character has that begins here with a byte beyond ASCII; 0: none, as it is cut off, longer than it
- * need be, a surrogate, or beyond U+10FFFF. */
-static inline int character(const uint8_t *p, ptrdiff_t left) {
-    uint8_t c = p[0];
-    if (c < 0xC2 || c > 0xF4)
-        return 0;
-    if (c < 0xE0)
-        return left >= 2 && follows(p[1]) ? 2 : 0;
-    uint8_t least = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80, most = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
-    if (left < 3 || p[1] < least || p[1] > most || !follows(p[2]))
-        return 0;
-    if (c < 0xF0)
-        return 3;
-    return left >= 4 && follows(p[3]) ? 4 : 0;
-}
-
-static bool is_utf8(const uint8_t *p, const uint8_t *end) {
-    while (p < end) {
-        if (end - p >= 8 && !(load8(p) & HIGHS)) {
-            p += 8;
-        } else if (*p < 0x80) {
-            p++;
-        } else {
-            int size = character(p, end - p);
-            if (size == 0)
-                return false;
-            p += size;
-        }
-    }
-    return true;
-}
-
-/* Marks the cells that are no UTF-8 in the bits `bad`, if there are any. Returns how many there are. */
-EXPORT int64_t utf8_faults(CELLS, uint8_t *bad) {
-    int64_t count = 0;
-    uint8_t all = 0;
-    if (n > 0)
-        for (int32_t at = offsets[0]; at < offsets[n]; at++)
-            all |= data[at];
-    if (all < 0x80)
-        return 0;
-    memset(bad, 0, (size_t)(n + 7) / 8);
-    for (int64_t row = 0; row < n; row++) {
-        if (is_valid(valid, bit + row) && !is_utf8(data + offsets[row], data + offsets[row + 1])) {
-            set_bit(bad, row);
-            count++;
-        }
-    }
-    return count;
 }

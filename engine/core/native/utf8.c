@@ -1,4 +1,4 @@
-/* Bytes that are not UTF-8. */
+/* What is UTF-8: cells of a column, and bytes of a text that are not. */
 #include "kernels.h"
 
 /* How many bytes the character at `p` has; minus as many as belong together where it is none (Unicode 15, table 3-7,
@@ -56,5 +56,40 @@ EXPORT int64_t utf8_errors(const uint8_t *data, int64_t size, int64_t *places, i
         p += length;
     }
     *seen = p - data;
+    return count;
+}
+
+static bool is_utf8(const uint8_t *p, const uint8_t *end) {
+    while (p < end) {
+        if (end - p >= 8 && !(load8(p) & HIGHS)) {
+            p += 8;
+        } else if (*p < 0x80) {
+            p++;
+        } else {
+            int size = character(p, end);
+            if (size < 0)
+                return false;
+            p += size;
+        }
+    }
+    return true;
+}
+
+/* Marks the cells that are no UTF-8 in the bits `bad`, if there are any. Returns how many there are. */
+EXPORT int64_t utf8_faults(CELLS, uint8_t *bad) {
+    int64_t count = 0;
+    uint8_t all = 0;
+    if (n > 0)
+        for (int32_t at = offsets[0]; at < offsets[n]; at++)
+            all |= data[at];
+    if (all < 0x80)
+        return 0;
+    memset(bad, 0, (size_t)(n + 7) / 8);
+    for (int64_t row = 0; row < n; row++) {
+        if (is_valid(valid, bit + row) && !is_utf8(data + offsets[row], data + offsets[row + 1])) {
+            set_bit(bad, row);
+            count++;
+        }
+    }
     return count;
 }
