@@ -18,9 +18,20 @@ from pydantic.fields import FieldInfo
 from engine.documents import problems
 from engine.errors import ConfigError, Problem
 
-__all__ = ["CONFIG_FILE", "Origins", "Settings", "Values", "keys", "load_settings", "render_toml", "settings_schema"]
+__all__ = [
+    "CONFIG_FILE",
+    "ENV_PREFIX",
+    "Origins",
+    "Settings",
+    "Values",
+    "keys",
+    "load_settings",
+    "render_toml",
+    "settings_schema",
+]
 
 CONFIG_FILE = "config.toml"
+ENV_PREFIX = "ENGINE_"
 
 type Values = dict[str, Any]
 """Sections, each a table of keys unless somebody wrote something else."""
@@ -196,15 +207,18 @@ def load_settings(
     Raises:
         ConfigError: lists every problem of file, environment and flags at once.
     """
-    from engine.environment import read_environment  # pydantic-settings takes 200 ms: only where a file is read
-
     values = _read_file(file)
     name = str(file or CONFIG_FILE)
     origins = {(section, key): name for section, table in values.items() if isinstance(table, dict) for key in table}
-    from_environment, variables, found = read_environment(os.environ if environ is None else environ)
-    for section, table in from_environment.items():
-        _overlay(values, section, table)
-    origins |= variables
+    found: list[Problem] = []
+    environ = os.environ if environ is None else environ
+    if any(name.upper().startswith(ENV_PREFIX) for name in environ):
+        from engine.environment import read_environment  # pydantic-settings takes 100 ms
+
+        from_environment, variables, found = read_environment(environ)
+        for section, table in from_environment.items():
+            _overlay(values, section, table)
+        origins |= variables
     for flag, (section, key, value) in (flags or {}).items():
         if value is not None:
             _overlay(values, section, {key: value})

@@ -9,12 +9,11 @@ from typing import Any
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from engine.codec import decode_json
-from engine.config import Origins, Settings, Values, keys
+from engine.config import ENV_PREFIX, Origins, Settings, Values, keys
 from engine.errors import InputError, Problem, nearest
 
-__all__ = ["ENV_PREFIX", "read_environment"]
+__all__ = ["read_environment"]
 
-ENV_PREFIX = "ENGINE_"
 _NOT_CONFIGURATION = frozenset({"ENGINE_CACHE", "ENGINE_MOTO_SERVER"})  # read by the set-up scripts and the demo
 
 

@@ -31,8 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"{version()}\n")
         status = 0
     else:
-        from engine.cli.app import dispatch
+        from engine.cli.starting import uncollected
 
+        with uncollected():
+            from engine.cli.app import dispatch
         status = dispatch(given)
     try:
         sys.stdout.flush()
@@ -46,6 +48,7 @@ def script() -> NoReturn:
 
     All that was begun has ended by then, and taking the interpreter apart would cost a tenth of a second.
     """
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # there are none here, and looking takes 0.03 s
     status = main()
     with contextlib.suppress(OSError):  # whoever read us has left
         sys.stderr.flush()

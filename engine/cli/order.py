@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.cli.common import starting
+from engine.cli.starting import starting
 from engine.errors import DestinationExists, MappingError, Problem, UsageError
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.cli.common import BatchFlags, configure, starting
+from engine.cli.common import BatchFlags, configure
 from engine.cli.order import place_order, run_order
+from engine.cli.starting import starting
 from engine.errors import UsageError
 
 if TYPE_CHECKING:

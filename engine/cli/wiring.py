@@ -9,11 +9,19 @@ from dataclasses import dataclass
 from engine.adapters.mappings import mapping_store
 from engine.adapters.settings import StoreSettings
 from engine.adapters.stores import StoresFactory
-from engine.cli.common import starting
+from engine.cli.starting import starting
 from engine.config import Settings
 from engine.core.reader import CHUNK_BYTES
 from engine.memory import MemoryBound, memory_bound
-from engine.pool.build import ExecutorChoice, GilReport, choose_executor, cpus, import_all, is_free_threaded
+from engine.pool.build import (
+    LOCAL_BATCH,
+    ExecutorChoice,
+    GilReport,
+    choose_executor,
+    cpus,
+    import_all,
+    is_free_threaded,
+)
 from engine.pool.open import Pool, open_pool
 from engine.ports import MappingStore, Queue, Stores
 
@@ -62,7 +70,7 @@ async def open_runtime(settings: Settings, *, local: bool = False) -> AsyncItera
 
 def executor_choice(settings: Settings, *, local: bool = False) -> ExecutorChoice:
     """Threads or processes. Only a free-threaded build has to import everything first to know."""
-    gil = import_all(local=local) if is_free_threaded() else GilReport(False, True, True)
+    gil = import_all(LOCAL_BATCH if local else None) if is_free_threaded() else GilReport(False, True, True)
     return choose_executor(settings.pool.executor, gil)
 
 

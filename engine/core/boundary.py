@@ -9,12 +9,9 @@ from __future__ import annotations
 import csv
 import io
 
-import numpy as np
-
 from engine.core.dialect import Dialect
 from engine.core.encodings import ToUtf8, divisible, internal_bytes, source_size
 from engine.core.framing import unescaped
-from engine.core.lines import line_ends
 from engine.core.plan import Plan
 from engine.core.reader import CsvReader, Middle
 from engine.errors import HeaderError
@@ -57,15 +54,14 @@ def likely_record(raw: bytes, dialect: Dialect, middle: Middle) -> int | None:
     Two places come into question: the first line end outside quotes if ``raw`` begins outside quotes, and if it begins
     inside. Which it is, the rows after them tell: by strict CSV, and by how many cells they have.
     """
+    from engine.core.places import line_ends, places_of
+
     text = internal_bytes(raw, middle.encoding)
     seen = unescaped(text, dialect)
     ends = line_ends(seen)
     if seen.endswith(b"\r"):
         ends = ends[:-1]  # perhaps half of a CRLF
-    inside = np.zeros(len(ends), np.int64)
-    if dialect.quote is not None:
-        quotes = np.flatnonzero(np.frombuffer(seen, np.uint8) == ord(dialect.quote))
-        inside = quotes.searchsorted(ends) % 2
+    inside = places_of(seen, dialect.quote).searchsorted(ends) % 2
     places = [int(found[0]) for found in (ends[inside == 0], ends[inside == 1]) if len(found)]
     if not places:
         return None

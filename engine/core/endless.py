@@ -6,10 +6,10 @@ import pyarrow as pa
 
 from engine.core.chunk import Aside, Chunk, Shape
 from engine.core.dialect import Dialect
-from engine.core.framing import NO_QUOTES, Frame, unescaped
+from engine.core.framing import Frame, unescaped
+from engine.core.limits import TOO_LONG
 from engine.core.lines import LINE_END, count_lines
 from engine.core.rejects import RAW_BYTES
-from engine.core.strict import TOO_LONG
 
 __all__ = ["EndlessLine"]
 
@@ -48,7 +48,7 @@ class EndlessLine:
         """The line as a chunk of one row, set aside."""
         data = self._beginning + b"\n"
         seen = self._dialect.filler * len(self._beginning) + b"\n"
-        frame = Frame(self._dialect, data, seen, max(self._lines, 1), [], NO_QUOTES, proven=False)
+        frame = Frame(self._dialect, data, seen, max(self._lines, 1), [], None, proven=False)
         columns = {place: pa.array([], pa.string()) for place in shape.wanted}
         aside = [Aside(0, "too-long", TOO_LONG % self._row_bytes)]
         return Chunk(frame, 1, columns, aside, shape.width, row_bytes=self._length)

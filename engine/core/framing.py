@@ -11,18 +11,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from operator import attrgetter
-from typing import Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal
 
 from engine.core.dialect import Dialect
-from engine.core.lines import Places, count_lines, last_line_end, lone_returns, record_ends, whole_lines
+from engine.core.lines import count_lines, last_line_end, lone_returns, whole_lines
 from engine.core.quotes import prove
-from engine.core.strict import Refused, Strict
 
-__all__ = ["NO_QUOTES", "Frame", "file_ending", "frame", "unescaped"]
+if TYPE_CHECKING:
+    from engine.core.places import Places
+    from engine.core.strict import Refused
 
-NO_QUOTES: Places = np.zeros(0, np.int64)
+__all__ = ["Frame", "file_ending", "frame", "unescaped"]
+
 _LINE_ENDS = (b"\n", b"\r")
 
 
@@ -53,11 +53,12 @@ class Frame:
 
     def spans(self) -> tuple[Places, Places]:
         """Where the records begin and end, lines that are no rows too, and blank ones if the dialect counts them."""
+        from engine.core.places import full_lines, record_ends, starts_of
+
         ends = record_ends(self.seen, self._quotes())
-        starts = np.concatenate([[0], ends[:-1]])[: len(ends)]
+        starts = starts_of(ends)
         if not self.dialect.blank_rows:
-            first = np.frombuffer(self.data, np.uint8)[starts]
-            full = (first != 10) & (first != 13)
+            full = full_lines(self.data, starts)
             starts, ends = starts[full], ends[full]
         return starts, ends
 
@@ -74,6 +75,8 @@ class Frame:
 
     def until(self, place: int) -> Frame:
         """The records up to the first that ends at ``place`` or after it, of which there is one; all lines count."""
+        from engine.core.places import record_ends
+
         quotes = self._quotes()
         ends = record_ends(self.seen, quotes)
         stop = int(ends[ends.searchsorted(place)])
@@ -98,10 +101,9 @@ class Frame:
         return self.refused[first:last]
 
     def _quotes(self) -> Places:
-        if self.quotes is not None:
-            return self.quotes
-        assert self.dialect.quote is not None
-        return np.flatnonzero(np.frombuffer(self.seen, np.uint8) == ord(self.dialect.quote))
+        from engine.core.places import places_of
+
+        return self.quotes if self.quotes is not None else places_of(self.seen, self.dialect.quote)
 
 
 def frame(data: bytes, dialect: Dialect, row_bytes: int, *, final: bool = False) -> Frame:
@@ -121,18 +123,20 @@ def frame(data: bytes, dialect: Dialect, row_bytes: int, *, final: bool = False)
     if ending != "whole":
         data, seen = data + b"\n", seen + b"\n"
     end = len(seen) if final else whole_lines(seen)
-    quotes: Places | None = NO_QUOTES
+    quotes: Places | None = None
     refused: list[Refused] = []
     exact, feeds = known > row_bytes or unended, None
     if not exact and dialect.quote is not None and dialect.quote.encode() in seen:
         proven = prove(seen, end, dialect)
         exact = proven is None or (proven.left_open and final)
         if proven is not None and not exact:
-            quotes, feeds = None, proven.feeds
+            feeds = proven.feeds
             if proven.left_open:
                 start = _open_record(seen, end, dialect)
                 feeds, end = feeds - seen.count(b"\n", start, end), start
     if exact:
+        from engine.core.strict import Strict
+
         strict = Strict(seen[:end], dialect, row_bytes, known=known, final=final, unended=unended)
         end, quotes, refused = strict.end, strict.quotes, strict.refused
     plain = seen is data

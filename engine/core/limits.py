@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from engine.config import LimitsSettings
 
-__all__ = ["ROW_GROUP_BYTES", "Limits"]
+__all__ = ["ROW_GROUP_BYTES", "TOO_LONG", "Limits"]
 
 ROW_GROUP_BYTES = 16 << 20
 """A Parquet row group ends with the row that brings its cells to so many bytes: 16 to 32 MiB, as rows are shorter."""
+
+TOO_LONG = "longer than limits.row_bytes (%d bytes)"
+"""What is said of a row. It depends on that alone, so that its replay says the same."""
 
 
 @dataclass(frozen=True, slots=True)

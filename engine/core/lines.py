@@ -1,60 +1,33 @@
-"""Line ends: LF, CRLF and lone CR; and which of them end records."""
+"""Line ends: LF, CRLF and lone CR."""
 
 from __future__ import annotations
 
 import re
 
-import numpy as np
-import numpy.typing as npt
+from engine.core import native
+from engine.core.native import csvtext
 
 __all__ = [
     "LINE_END",
     "LineSkipper",
-    "Places",
     "count_lines",
     "last_line_end",
-    "line_ends",
     "lone_returns",
     "next_line",
-    "record_ends",
     "whole_lines",
 ]
 
 LINE_END = re.compile(rb"\r\n?|\n")
 
-type Places = npt.NDArray[np.int64]
-
-_BLOCK = 65_536  # bytes looked at together: what is made of them stays in the cache
-
 
 def count_lines(data: bytes) -> int:
     """How many line ends there are in ``data``."""
-    octets = np.frombuffer(data, np.uint8)
-    feeds = sum(int(np.count_nonzero(octets[at : at + _BLOCK] == 10)) for at in range(0, len(data), _BLOCK))
-    return feeds + lone_returns(data)
+    return sum(_counts(data))
 
 
 def lone_returns(data: bytes) -> int:
     """How many CRs there are in ``data`` that no LF follows: line ends of their own."""
-    return len(_lone(data)) if b"\r" in data else 0
-
-
-def line_ends(data: bytes) -> Places:
-    """The index after each line end."""
-    feeds = np.flatnonzero(np.frombuffer(data, np.uint8) == 10)
-    if b"\r" in data and len(lone := _lone(data)):
-        feeds = np.sort(np.concatenate([feeds, lone]))
-    return feeds + 1
-
-
-def record_ends(data: bytes, quotes: Places) -> Places:
-    """The index after each line end that is not inside quotes.
-
-    Args:
-        quotes: places of those that open and close in turn.
-    """
-    ends = line_ends(data)
-    return ends[quotes.searchsorted(ends) % 2 == 0] if len(quotes) else ends
+    return _counts(data)[1] if b"\r" in data else 0
 
 
 def last_line_end(data: bytes, start: int, stop: int) -> int:
@@ -98,9 +71,10 @@ class LineSkipper:
         return data[start:]
 
 
-def _lone(data: bytes) -> Places:
-    octets = np.frombuffer(data, np.uint8)
-    returns: Places = np.flatnonzero(octets == 13)
-    following = octets[np.minimum(returns + 1, len(data) - 1)]
-    lone: Places = returns[following != 10]
-    return lone
+def _counts(data: bytes) -> tuple[int, int]:
+    """LFs, and CRs that no LF follows."""
+    if native.kernels is not None:
+        return csvtext.line_counts(data)
+    from engine.core import places
+
+    return places.line_counts(data)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import codecs
 import secrets
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
@@ -191,14 +191,13 @@ def _merge(
     by_width: defaultdict[int, list[_Other]] = defaultdict(list)
     for row in rows:
         by_width[row.width].append(row)
-    present = np.delete(np.arange(height + len(gone)), sorted(gone))
-    parts, ordinals = [columns], [present]
+    parts, ordinals = [columns], array("q", (row for row in range(height + len(gone)) if row not in gone))
     for width, group in by_width.items():
         count, found, _ = parse(b"".join(_text(row, parse.dialect) for row in group), width)
         assert count == len(group), "a row is a row by itself"
         parts.append(found)
-        ordinals.append(np.array([row.ordinal for row in group]))
-    order = pa.array(np.argsort(np.concatenate(ordinals)))
+        ordinals.extend(row.ordinal for row in group)
+    order = pc.array_sort_indices(pa.Array.from_buffers(pa.int64(), len(ordinals), [None, pa.py_buffer(ordinals)]))
     return {place: pa.concat_arrays([part[place] for part in parts]).take(order) for place in columns}
 
 

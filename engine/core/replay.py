@@ -15,9 +15,9 @@ from engine.core.encodings import codec_name, internal_bytes
 from engine.core.framing import frame, unescaped
 from engine.core.held import Held
 from engine.core.limits import Limits
+from engine.core.onerow import one_row
 from engine.core.reader import CHUNK_BYTES, CsvReader
 from engine.core.rows import SourceRow
-from engine.core.strict import one_row
 from engine.errors import ConservationError, FileError
 
 __all__ = ["RejectsReader", "Replayed", "read_labels"]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.core import native
 from engine.core.framing import Frame
-from engine.core.lines import line_ends, lone_returns
-from engine.core.native.csvtext import Places, row_places
+from engine.core.lines import lone_returns
+from engine.core.native.csvtext import row_places
+
+if TYPE_CHECKING:
+    from engine.core.places import Places
 
 __all__ = ["RowIndex", "Source", "SourceRow"]
 
@@ -48,9 +51,9 @@ class RowIndex:
         data, blank_rows = frame.data, frame.dialect.blank_rows
         self._lines: list[bytes] | None = None
         self._data, self._text_end = data, frame.text_end
-        self._starts: Places
-        self._ends: Places
-        self._at: Places
+        self._starts: Sequence[int] | Places
+        self._ends: Sequence[int] | Places
+        self._at: Sequence[int] | Places
         if native.kernels is not None and frame.proven and frame.seen is data and not blank_rows:
             quote = ord(frame.dialect.quote) if frame.dialect.quote is not None else 0
             places = row_places(data, rows, quote)
@@ -66,6 +69,8 @@ class RowIndex:
                 self._lines, self._places = lines, full
                 self._found = -1, -1  # the line that an offset was last found in: its start and its place
                 return
+        from engine.core.places import line_ends
+
         self._starts, self._ends = frame.spans()
         self._at = line_ends(data).searchsorted(self._starts, side="right")  # the line of each
 
@@ -87,7 +92,7 @@ class RowIndex:
     def ordinal_at(self, offset: int) -> int:
         """The row that the byte at ``offset`` is part of. Fast where it is asked for offsets in order."""
         if self._lines is None:
-            return int(self._starts.searchsorted(offset, side="right")) - 1
+            return bisect_right(self._starts, offset) - 1
         start = self._data.rfind(b"\n", 0, offset) + 1
         last, place = self._found
         if start < last:

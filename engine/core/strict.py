@@ -15,12 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.core.dialect import Dialect
-from engine.core.lines import Places, line_ends, next_line, record_ends
+from engine.core.limits import TOO_LONG
+from engine.core.lines import next_line
+from engine.core.onerow import one_row
+from engine.core.places import Places, line_ends, places_of, record_ends
 from engine.core.quotes import structural
 
-__all__ = ["TOO_LONG", "Refused", "Strict", "one_row"]
+__all__ = ["Refused", "Strict"]
 
-TOO_LONG = "longer than limits.row_bytes (%d bytes)"
 # What is said of a line depends on that line alone, so that its replay says the same.
 _TEXT_AFTER = "text follows the quote that closes a cell"
 _UNCLOSED = "a quote is opened and not properly closed"
@@ -34,26 +36,6 @@ class Refused(NamedTuple):
     stop: int
     code: str
     message: str
-
-
-def one_row(dialect: Dialect, *, left_open: bool = False) -> re.Pattern[bytes]:
-    """Matches text that is one whole row, without the line end that ends it.
-
-    In linear time: nothing that it took is ever given back. A cell that begins with a quote goes on, line ends and all,
-    to the quote that closes it; any other ends before a delimiter or a line end.
-
-    Args:
-        left_open: match a row whose last cell has a quote that is not closed.
-    """
-    delimiter, quote = re.escape(dialect.delimiter.encode()), re.escape((dialect.quote or "").encode())
-    cell = rb"[^%b\r\n]*+" % delimiter
-    if not quote:
-        return re.compile(rb"%b(?:%b%b)*+" % (cell, delimiter, cell))
-    opened = rb"%b[^%b]*+(?:%b%b[^%b]*+)*+" % (*[quote] * 5,)
-    cell = rb"(?:%b%b|(?!%b)%b)" % (opened, quote, quote, cell)
-    if left_open:
-        return re.compile(rb"(?:%b%b)*+%b" % (cell, delimiter, opened))
-    return re.compile(rb"%b(?:%b%b)*+" % (cell, delimiter, cell))
 
 
 class Strict:
@@ -87,11 +69,8 @@ class Strict:
         self._unended = unended
         self._row, self._open_row = one_row(dialect), one_row(dialect, left_open=True)
         self._cell_end = re.compile(b"[%b\r\n]" % re.escape(dialect.delimiter.encode()))
-        octets = np.frombuffer(data, np.uint8)
-        self._places: Places = (
-            np.flatnonzero(octets == ord(dialect.quote)) if dialect.quote is not None else np.zeros(0, np.int64)
-        )
-        self._wrong_opening, self._wrong_closing = _wrong(octets, self._places, structural(dialect))
+        self._places = places_of(data, dialect.quote)
+        self._wrong_opening, self._wrong_closing = _wrong(data, self._places, structural(dialect))
         self._stretches: list[tuple[int, int]] = []  # ranks of quotes that open and close in turn, from the floor on
         self._line_ends = line_ends(data)
         self._floor = 0  # a line begins here, outside quotes; what comes before is settled
@@ -232,12 +211,12 @@ class Strict:
 type _ByTurn = tuple[Places, Places]
 
 
-def _wrong(octets: npt.NDArray[np.uint8], places: Places, near: bytes) -> tuple[_ByTurn, _ByTurn]:
+def _wrong(data: bytes, places: Places, near: bytes) -> tuple[_ByTurn, _ByTurn]:
     """The ranks of the quotes that cannot open, as they follow text, and that cannot close, as text follows them.
 
     Either by parity of rank: even ones, odd ones.
     """
-    allowed = np.zeros(256, bool)
+    octets, allowed = np.frombuffer(data, np.uint8), np.zeros(256, bool)
     allowed[list(near)] = True
     opening, closing = ~allowed[octets[places - 1]], ~allowed[octets[places + 1]]
     if len(places) and places[0] == 0:

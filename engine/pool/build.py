@@ -28,6 +28,7 @@ from engine.core.transforms import load_transforms
 from engine.errors import ConfigError, Problem, nearest
 
 __all__ = [
+    "LOCAL_BATCH",
     "Executor",
     "ExecutorChoice",
     "GilReport",
@@ -81,12 +82,15 @@ class GilReport:
     modules: int = 0
 
 
-_LOCAL = ("engine.core", "engine.pool", "engine.adapters", "engine.batch")
-_NOT_LOCAL = ("engine.core.inference", "engine.adapters.aws")
-_NOT_LOCAL_PACKAGES = {"aiobotocore", "aiohttp", "awscrt", "charset_normalizer", "prometheus_client"}
+LOCAL_BATCH = ("engine.adapters.local", "engine.adapters.stores", "engine.batch", "engine.pool.open")
+"""What a batch between local folders imports, with all that these import: not the SDK, which takes as long as all else.
+
+Its mapping has been loaded by then, and with it the operator's transforms that it names. What is left for later is
+NumPy and Arrow's Parquet writer, where they are needed: both are among what :func:`import_all` imports otherwise.
+"""
 
 
-def import_all(modules: Iterable[str] | None = None, *, local: bool = False) -> GilReport:
+def import_all(modules: Iterable[str] | None = None) -> GilReport:
     """Imports ``modules`` and says what that did to the GIL.
 
     Without ``modules``: every module of the engine, every distribution that the engine requires under its own name, and
@@ -95,8 +99,6 @@ def import_all(modules: Iterable[str] | None = None, *, local: bool = False) -> 
 
     Args:
         modules: which, and no transforms.
-        local: without ``modules``, leave out what a batch between local folders never imports: the SDK, which takes
-            as long as all the rest, and the other commands.
 
     Raises:
         ImportError: from a module that cannot be imported.
@@ -106,7 +108,7 @@ def import_all(modules: Iterable[str] | None = None, *, local: bool = False) -> 
     count = 0
     sys.meta_path.insert(0, watch)
     try:
-        for name in modules if modules is not None else _everything(local=local):
+        for name in modules if modules is not None else _everything():
             importlib.import_module(name)
             watch.check()
             count += 1
@@ -148,7 +150,7 @@ class _GilWatch(MetaPathFinder):
             self.culprit = self._last
 
 
-def _everything(*, local: bool) -> Iterator[str]:
+def _everything() -> Iterator[str]:
     try:
         required = importlib.metadata.requires("engine") or []
     except importlib.metadata.PackageNotFoundError:
@@ -156,20 +158,18 @@ def _everything(*, local: bool) -> Iterator[str]:
     for requirement in required:
         name = re.match(r"[A-Za-z0-9_-]+", requirement)
         module = name[0].replace("-", "_").lower() if name is not None else ""
-        if local and module in _NOT_LOCAL_PACKAGES:
-            continue
         if importlib.util.find_spec(module) is not None:  # extras may be missing here
             yield module
-    yield from _own_modules(engine.__path__, "engine.", local=local)
+    yield from _own_modules(engine.__path__, "engine.")
 
 
-def _own_modules(path: Iterable[str], prefix: str, *, local: bool) -> Iterator[str]:
+def _own_modules(path: Iterable[str], prefix: str) -> Iterator[str]:
     for info in pkgutil.iter_modules(path, prefix):
-        if info.name.endswith(".__main__") or (local and (info.name in _NOT_LOCAL or not info.name.startswith(_LOCAL))):
+        if info.name.endswith(".__main__"):
             continue
         yield info.name
         if info.ispkg:
-            yield from _own_modules(importlib.import_module(info.name).__path__, f"{info.name}.", local=local)
+            yield from _own_modules(importlib.import_module(info.name).__path__, f"{info.name}.")
 
 
 @dataclass(frozen=True, slots=True)

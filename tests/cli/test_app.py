@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import subprocess
@@ -13,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from engine.cli import main
-from engine.cli.common import starting
 from engine.cli.failures import lines, report
 from engine.errors import BatchFailed, ConfigError, HeaderError, MappingError, Problem, SourceMissing, TransientError
 from tests.cli.command import engine, started, write_mapping
@@ -64,19 +62,6 @@ def test_local_files_need_no_sdk(tmp_path: Path) -> None:
     unused = {"aiobotocore", "botocore", "aiohttp", "awscrt", "charset_normalizer", "prometheus_client"}
     unused |= {"engine.demo", "engine.service", "engine.core.inference", "engine.adapters.aws"}
     assert not loaded & unused
-
-
-@pytest.mark.parametrize("on", [True, False])
-def test_starting_leaves_collections_as_they_were(on: bool) -> None:
-    """No garbage is collected while a command starts, however that ends, and all is as before afterwards."""
-    was = gc.isenabled()
-    try:
-        (gc.enable if on else gc.disable)()
-        with pytest.raises(SystemExit, match="are off"), starting():
-            sys.exit(f"collections are {'on' if gc.isenabled() else 'off'}")
-        assert gc.isenabled() is on
-    finally:
-        (gc.enable if was else gc.disable)()
 
 
 def test_version_names_the_program(tmp_path: Path) -> None:

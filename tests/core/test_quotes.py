@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core import quotes
+from engine.core import quotemasks
 from engine.core.dialect import Dialect
 from engine.core.quotes import Proven, prove
 from tests.examples import examples
@@ -38,7 +38,7 @@ def test_any_text(text: bytes) -> None:
 @given(TEXTS, st.integers(-80, 80), st.sampled_from([b"", b'"q","r"\n', b'"open,\n']))
 def test_where_blocks_meet(text: bytes, shift: int, first: bytes) -> None:
     """The same where the text lies across the end of a block, with quotes before it, open or closed, or none."""
-    before = quotes._BLOCK + shift - len(text) // 2
+    before = quotemasks._BLOCK + shift - len(text) // 2
     tail = text + b"\n"
     data = first.ljust(before, b"a")[:-1] + b"\n" + tail
     expected = reference(first + b"a\n" + tail)  # the filler between changes nothing but the number of lines
@@ -50,5 +50,5 @@ def test_where_blocks_meet(text: bytes, shift: int, first: bytes) -> None:
 @pytest.mark.parametrize(("after", "proven"), [(b",", True), (b"x", False)])
 def test_a_quote_at_the_end_of_a_block(after: bytes, proven: bool) -> None:
     """A quote that closes as a block's last byte is judged by the first byte of the next."""
-    data = b'"'.ljust(quotes._BLOCK - 1, b"a") + b'"' + after + b"\n"
+    data = b'"'.ljust(quotemasks._BLOCK - 1, b"a") + b'"' + after + b"\n"
     assert (prove(data, len(data), Dialect()) is not None) == proven

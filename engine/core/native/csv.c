@@ -44,6 +44,19 @@ EXPORT int csv_prove(const uint8_t *data, int64_t stop, int64_t size, uint8_t qu
     return 1;
 }
 
+/* How many LFs there are, and how many CRs that no LF follows. */
+EXPORT void csv_lines(const uint8_t *data, int64_t size, int64_t found[2]) {
+    uint64_t before = 0; /* whether the byte before the block is a CR */
+    found[0] = found[1] = 0;
+    for (int64_t at = 0; at < size; at += 64) {
+        Block block = load_some(data + at, size - at);
+        uint64_t feeds = equal_mask(&block, '\n'), returns = equal_mask(&block, '\r');
+        found[0] += __builtin_popcountll(feeds);
+        found[1] += __builtin_popcountll(returns) - __builtin_popcountll((returns << 1 | before) & feeds);
+        before = returns >> 63;
+    }
+}
+
 /* What a block's quotes enclose; `inside` is all ones where it begins in quotes, and is set to how it ends. */
 static inline uint64_t in_quotes(const Block *block, uint8_t quote, uint64_t *inside) {
     if (!quote)

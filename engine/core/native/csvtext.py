@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from engine.core.native import kernels, room, validity_bytes
 
-__all__ = ["Rows", "prove_quotes", "read_rows", "row_places"]
-
-type Places = npt.NDArray[np.signedinteger[Any]]
+__all__ = ["Rows", "line_counts", "prove_quotes", "read_rows", "row_places"]
 
 _ADDRESS, _NUMBER, _BYTE = ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint8
 _SPARE = 16  # bytes that a kernel may write beyond a column's
 _LONGEST = 2**31 - 1
 
 if kernels is not None:
+    kernels.csv_lines.argtypes = (ctypes.c_char_p, _NUMBER, _ADDRESS)
+    kernels.csv_lines.restype = None
     kernels.csv_prove.argtypes = (ctypes.c_char_p, _NUMBER, _NUMBER, _BYTE, _BYTE, _ADDRESS)
     kernels.csv_prove.restype = ctypes.c_int
     kernels.csv_index.argtypes = (ctypes.c_char_p, _NUMBER, _BYTE, _BYTE, _ADDRESS, _NUMBER)
@@ -39,6 +37,14 @@ if kernels is not None:
     kernels.csv_column.restype = _NUMBER
     kernels.csv_rows.argtypes = (ctypes.c_char_p, _NUMBER, _BYTE, _ADDRESS, _ADDRESS, _ADDRESS, _NUMBER)
     kernels.csv_rows.restype = _NUMBER
+
+
+def line_counts(data: bytes) -> tuple[int, int]:
+    """How many LFs there are in ``data``, and how many CRs that no LF follows."""
+    assert kernels is not None
+    found = (_NUMBER * 2)()
+    kernels.csv_lines(data, len(data), ctypes.addressof(found))
+    return found[0], found[1]
 
 
 def prove_quotes(data: bytes, stop: int, quote: int, delimiter: int) -> tuple[bool, int] | None:
@@ -90,7 +96,7 @@ def read_rows(
     if failed:
         return None
     rows, odd = counts
-    ragged = memoryview(others).cast("q")[: 2 * odd].tolist()
+    ragged = memoryview(others)[: 16 * odd].cast("q").tolist()
     nulls = [each.encode() for each in null_values]
     starts = [sum(map(len, nulls[:number])) for number in range(len(nulls) + 1)]
     bounds, texts = (ctypes.c_int32 * len(starts))(*starts), b"".join(nulls)
@@ -107,7 +113,7 @@ def read_rows(
     return Rows(rows, made, ragged[::2], ragged[1::2])
 
 
-def row_places(text: bytes, most: int, quote: int) -> tuple[Places, Places, Places] | None:
+def row_places(text: bytes, most: int, quote: int) -> tuple[memoryview[int], memoryview[int], memoryview[int]] | None:
     """Where the rows of a text whose quotes are in their places begin and end, and each one's line, from 0.
 
     Args:
@@ -118,5 +124,5 @@ def row_places(text: bytes, most: int, quote: int) -> tuple[Places, Places, Plac
     count = kernels.csv_rows(text, len(text), quote, starts.address, ends.address, lines.address, most)
     if count < 0:
         return None
-    made: list[Places] = [np.frombuffer(each, np.int32, count) for each in (starts, ends, lines)]
+    made = [memoryview(each)[: 4 * count].cast("i") for each in (starts, ends, lines)]
     return made[0], made[1], made[2]

@@ -20,6 +20,7 @@ int64_t rows_size(Column *, int32_t, int64_t, const Form *);
 int64_t rows_write(const Column *, int32_t, int64_t, const Form *, uint8_t *);
 bool short_floats(const uint8_t *, int64_t, const double *, int64_t, int64_t *, uint8_t *);
 
+void csv_lines(const uint8_t *, int64_t, int64_t *);
 int csv_prove(const uint8_t *, int64_t, int64_t, uint8_t, uint8_t, int64_t *);
 int64_t csv_index(const uint8_t *, int64_t, uint8_t, uint8_t, uint32_t *, int64_t);
 int csv_cells(const uint8_t *, int64_t, uint8_t, uint8_t, const uint32_t *, int64_t, int32_t, const int32_t *, void *,
@@ -221,6 +222,7 @@ static void try_csv(void) {
     memcpy(text, made, (size_t)size);
     text[size++] = '\n';
     int64_t found[2], seen, pairs = 1 + below(4), *places = room(16 * pairs);
+    csv_lines(text, size, found);
     csv_prove(text, below(2) ? size : below((int)size + 1), size, '"', ',', found);
     for (int64_t at = 0; at < size; at += seen)
         utf8_errors(text + at, size - at, places, pairs, &seen);

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.core.dialect import Dialect
-from engine.core.strict import one_row
+from engine.core.onerow import one_row
 from tests.examples import examples
 
 TEXTS = st.lists(st.sampled_from(['"', '"', ",", "a", "\n", "\r", "|", "'"]), max_size=12).map("".join)
