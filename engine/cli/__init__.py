@@ -48,6 +48,10 @@ def script() -> NoReturn:
 
     All that was begun has ended by then, and taking the interpreter apart would cost a tenth of a second.
     """
+    if sys.argv[1:] != ["--version"]:
+        from engine.cli.starting import keep_freed_memory
+
+        keep_freed_memory()
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # there are none here, and looking takes 0.03 s
     status = main()
     with contextlib.suppress(OSError):  # whoever read us has left

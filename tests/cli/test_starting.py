@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +24,23 @@ def test_starting_leaves_collections_as_they_were(on: bool) -> None:
         assert gc.isenabled() is on
     finally:
         (gc.enable if was else gc.disable)()
+
+
+@pytest.mark.parametrize("given", [None, "10"])
+def test_a_command_runs_with_an_allocator_that_keeps_memory(tmp_path: Path, given: str | None) -> None:
+    """A free-threaded build's command sees the delay set, unless somebody set another, and gets its arguments whole."""
+    (tmp_path / "engine_seen.py").write_text(
+        "import os, sys\n"
+        "from engine import cli\n"
+        "cli.main = lambda: print(os.environ.get('MIMALLOC_PURGE_DELAY'), sys.argv[1:]) or 3\n"
+        "cli.script()\n"
+    )
+    environ = {name: value for name, value in os.environ.items() if name != "MIMALLOC_PURGE_DELAY"}
+    environ |= {"MIMALLOC_PURGE_DELAY": given} if given else {}
+    command = [sys.executable, tmp_path / "engine_seen.py", "run", "a b", ""]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    expected = given or ("1000" if "t" in sys.abiflags else None)
+    assert (done.stdout, done.returncode) == (f"{expected} ['run', 'a b', '']\n", 3)
 
 
 def test_arrow_comes_without_numpy() -> None:
