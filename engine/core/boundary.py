@@ -12,6 +12,7 @@ import io
 from engine.core.dialect import Dialect
 from engine.core.encodings import ToUtf8, divisible, internal_bytes, source_size
 from engine.core.framing import unescaped
+from engine.core.lines import record_end
 from engine.core.plan import Plan
 from engine.core.reader import CsvReader, Middle
 from engine.errors import HeaderError
@@ -54,18 +55,14 @@ def likely_record(raw: bytes, dialect: Dialect, middle: Middle) -> int | None:
     Two places come into question: the first line end outside quotes if ``raw`` begins outside quotes, and if it begins
     inside. Which it is, the rows after them tell: by strict CSV, and by how many cells they have.
     """
-    from engine.core.places import line_ends, places_of
-
     text = internal_bytes(raw, middle.encoding)
     seen = unescaped(text, dialect)
-    ends = line_ends(seen)
-    if seen.endswith(b"\r"):
-        ends = ends[:-1]  # perhaps half of a CRLF
-    inside = places_of(seen, dialect.quote).searchsorted(ends) % 2
-    places = [int(found[0]) for found in (ends[inside == 0], ends[inside == 1]) if len(found)]
-    if not places:
+    places = (record_end(seen, dialect.quote, inside=False), record_end(seen, dialect.quote, inside=True))
+    # A CR at the very end is perhaps half of a CRLF.
+    ends = [end for end in places if end is not None and not (end == len(seen) and seen.endswith(b"\r"))]
+    if not ends:
         return None
-    best = max(places, key=lambda place: _looks(seen[place : place + _TRIED], dialect, len(middle.labels)))
+    best = max(ends, key=lambda place: _looks(seen[place : place + _TRIED], dialect, len(middle.labels)))
     return source_size(text[:best], middle.encoding)
 
 

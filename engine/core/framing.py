@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 from engine.core.dialect import Dialect
-from engine.core.lines import count_lines, last_line_end, lone_returns, whole_lines
+from engine.core.lines import count_lines, last_line_end, lone_returns, record_end, whole_lines
 from engine.core.quotes import prove
 
 if TYPE_CHECKING:
@@ -75,12 +75,21 @@ class Frame:
 
     def until(self, place: int) -> Frame:
         """The records up to the first that ends at ``place`` or after it, of which there is one; all lines count."""
+        if self.quotes is None:
+            quote = self.dialect.quote
+            inside = quote is not None and self.seen.count(quote.encode(), 0, place - 1) % 2 == 1
+            stop = record_end(self.seen, quote, start=place - 1, inside=inside)
+            assert stop is not None
+            if stop == len(self.data):
+                return self
+            data = self.data[:stop]
+            seen = data if self.seen is self.data else self.seen[:stop]
+            return replace(self, data=data, seen=seen, lines=count_lines(data), refused=self._refused(0, stop))
         from engine.core.places import record_ends
 
-        quotes = self._quotes()
-        ends = record_ends(self.seen, quotes)
+        ends = record_ends(self.seen, self.quotes)
         stop = int(ends[ends.searchsorted(place)])
-        return self if stop == len(self.data) else self._part(0, stop, quotes)
+        return self if stop == len(self.data) else self._part(0, stop, self.quotes)
 
     def _part(self, start: int, stop: int, quotes: Places) -> Frame:
         """The records between two places where one begins."""

@@ -14,6 +14,7 @@ __all__ = [
     "last_line_end",
     "lone_returns",
     "next_line",
+    "record_end",
     "whole_lines",
 ]
 
@@ -33,6 +34,28 @@ def lone_returns(data: bytes) -> int:
 def last_line_end(data: bytes, start: int, stop: int) -> int:
     """The index after the last line end between ``start`` and ``stop``; 0 where there is none."""
     return max(data.rfind(b"\n", start, stop), data.rfind(b"\r", start, stop)) + 1
+
+
+def record_end(data: bytes, quote: str | None, *, start: int = 0, inside: bool = False) -> int | None:
+    """The index after the first line end from ``start`` on that is not inside quotes; None where there is none.
+
+    Args:
+        quote: each one opens or closes.
+        inside: whether ``start`` is inside quotes.
+    """
+    mark = quote.encode() if quote else b"\n"  # no line end has one before it
+    if inside:
+        start = data.find(mark, start) + 1
+        if not start or not quote:
+            return None
+    while (found := LINE_END.search(data, start)) is not None:
+        opened = data.find(mark, start, found.start())
+        if opened < 0:
+            return found.end()
+        start = data.find(mark, opened + 1) + 1
+        if not start:
+            return None
+    return None
 
 
 def next_line(data: bytes, start: int) -> int:
