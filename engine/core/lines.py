@@ -43,19 +43,17 @@ def record_end(data: bytes, quote: str | None, *, start: int = 0, inside: bool =
         quote: each one opens or closes.
         inside: whether ``start`` is inside quotes.
     """
-    mark = quote.encode() if quote else b"\n"  # no line end has one before it
     if inside:
-        start = data.find(mark, start) + 1
-        if not start or not quote:
+        if quote is None or (start := data.find(quote.encode(), start) + 1) == 0:
             return None
-    while (found := LINE_END.search(data, start)) is not None:
-        opened = data.find(mark, start, found.start())
-        if opened < 0:
-            return found.end()
-        start = data.find(mark, opened + 1) + 1
+    while True:
+        opened = data.find(quote.encode(), start) if quote is not None else -1
+        found = LINE_END.search(data, start, len(data) if opened < 0 else opened)
+        if found is not None or opened < 0:
+            return found.end() if found is not None else None
+        start = data.find(quote.encode(), opened + 1) + 1
         if not start:
             return None
-    return None
 
 
 def next_line(data: bytes, start: int) -> int:
