@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
+from engine.core import native
 from engine.core.dialect import Dialect
 from engine.core.lines import count_lines, last_line_end, lone_returns, record_end, whole_lines
+from engine.core.native.csvtext import row_places
 from engine.core.quotes import prove
 
 if TYPE_CHECKING:
@@ -53,25 +55,36 @@ class Frame:
 
     def spans(self) -> tuple[Places, Places]:
         """Where the records begin and end, lines that are no rows too, and blank ones if the dialect counts them."""
-        from engine.core.places import full_lines, record_ends, starts_of
+        from engine.core.places import full_lines, places_of, record_ends, starts_of
 
-        ends = record_ends(self.seen, self._quotes())
+        ends = record_ends(
+            self.seen, self.quotes if self.quotes is not None else places_of(self.seen, self.dialect.quote)
+        )
         starts = starts_of(ends)
         if not self.dialect.blank_rows:
             full = full_lines(self.data, starts)
             starts, ends = starts[full], ends[full]
         return starts, ends
 
+    def places(self, most: int) -> tuple[Sequence[int], Sequence[int], Sequence[int]] | None:
+        """Where the rows begin and end, and the line of each, from 0; None where the C kernel cannot tell.
+
+        Args:
+            most: rows that there are, at most.
+        """
+        if native.kernels is None or not self.proven or self.seen is not self.data or self.dialect.blank_rows:
+            return None
+        return row_places(self.data, most, ord(self.dialect.quote) if self.dialect.quote is not None else 0)
+
     def split(self, rows: int) -> Iterator[Frame]:
         """The same records in order, at most so many rows together."""
         if self.lines <= rows:
             yield self
             return
-        _, ends = self.spans()
-        cuts = [0, *ends[rows - 1 : -1 : rows].tolist(), len(self.data)]
-        quotes = self._quotes()
-        for start, stop in pairwise(cuts):
-            yield self._part(start, stop, quotes)
+        found = self.places(self.lines)
+        ends = found[1] if found is not None else self.spans()[1].tolist()
+        for start, stop in pairwise([0, *ends[rows - 1 : -1 : rows], len(self.data)]):
+            yield self._part(start, stop)
 
     def until(self, place: int) -> Frame:
         """The records up to the first that ends at ``place`` or after it, of which there is one; all lines count."""
@@ -80,39 +93,33 @@ class Frame:
             inside = quote is not None and self.seen.count(quote.encode(), 0, place - 1) % 2 == 1
             stop = record_end(self.seen, quote, start=place - 1, inside=inside)
             assert stop is not None
-            if stop == len(self.data):
-                return self
-            data = self.data[:stop]
-            seen = data if self.seen is self.data else self.seen[:stop]
-            return replace(self, data=data, seen=seen, lines=count_lines(data), refused=self._refused(0, stop))
-        from engine.core.places import record_ends
+        else:
+            from engine.core.places import record_ends
 
-        ends = record_ends(self.seen, self.quotes)
-        stop = int(ends[ends.searchsorted(place)])
-        return self if stop == len(self.data) else self._part(0, stop, self.quotes)
+            ends = record_ends(self.seen, self.quotes)
+            stop = int(ends[ends.searchsorted(place)])
+        return self if stop == len(self.data) else self._part(0, stop)
 
-    def _part(self, start: int, stop: int, quotes: Places) -> Frame:
+    def _part(self, start: int, stop: int) -> Frame:
         """The records between two places where one begins."""
         data = self.data[start:stop]
-        first, last = quotes.searchsorted([start, stop])
+        quotes = self.quotes
+        if quotes is not None:
+            first, last = quotes.searchsorted([start, stop])
+            quotes = quotes[first:last] - start
         return Frame(
             self.dialect,
             data,
             data if self.seen is self.data else self.seen[start:stop],
             count_lines(data),
             [line._replace(start=line.start - start, stop=line.stop - start) for line in self._refused(start, stop)],
-            quotes[first:last] - start,
+            quotes,
             self.proven,
         )
 
     def _refused(self, start: int, stop: int) -> list[Refused]:
         first, last = (bisect_left(self.refused, place, key=attrgetter("start")) for place in (start, stop))
         return self.refused[first:last]
-
-    def _quotes(self) -> Places:
-        from engine.core.places import places_of
-
-        return self.quotes if self.quotes is not None else places_of(self.seen, self.dialect.quote)
 
 
 def frame(data: bytes, dialect: Dialect, row_bytes: int, *, final: bool = False) -> Frame:

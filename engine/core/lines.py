@@ -43,15 +43,15 @@ def record_end(data: bytes, quote: str | None, *, start: int = 0, inside: bool =
         quote: each one opens or closes.
         inside: whether ``start`` is inside quotes.
     """
-    if inside:
-        if quote is None or (start := data.find(quote.encode(), start) + 1) == 0:
-            return None
+    mark = quote.encode() if quote is not None else b""
+    if inside and (not mark or (start := data.find(mark, start) + 1) == 0):
+        return None
     while True:
-        opened = data.find(quote.encode(), start) if quote is not None else -1
+        opened = data.find(mark, start) if mark else -1
         found = LINE_END.search(data, start, len(data) if opened < 0 else opened)
         if found is not None or opened < 0:
             return found.end() if found is not None else None
-        start = data.find(quote.encode(), opened + 1) + 1
+        start = data.find(mark, opened + 1) + 1
         if not start:
             return None
 

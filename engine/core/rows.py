@@ -7,10 +7,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.core import native
 from engine.core.framing import Frame
 from engine.core.lines import lone_returns
-from engine.core.native.csvtext import row_places
 
 if TYPE_CHECKING:
     from engine.core.places import Places
@@ -54,12 +52,10 @@ class RowIndex:
         self._starts: Sequence[int] | Places
         self._ends: Sequence[int] | Places
         self._at: Sequence[int] | Places
-        if native.kernels is not None and frame.proven and frame.seen is data and not blank_rows:
-            quote = ord(frame.dialect.quote) if frame.dialect.quote is not None else 0
-            places = row_places(data, rows, quote)
-            if places is not None:
-                self._starts, self._ends, self._at = places
-                return
+        places = frame.places(rows)
+        if places is not None:
+            self._starts, self._ends, self._at = places
+            return
         if frame.seen is data and not lone_returns(data):
             lines = io.BytesIO(data).readlines()  # a third of the cost of data.split
             full: Sequence[int] = range(len(lines))
