@@ -122,7 +122,7 @@ class Frame:
         return self.refused[first:last]
 
 
-def frame(data: bytes, dialect: Dialect, row_bytes: int, *, final: bool = False) -> Frame:
+def frame(data: bytes, dialect: Dialect, row_bytes: int, *, final: bool = False, beyond: int = 0) -> Frame:
     """The whole records that ``data`` begins with; none where the first does not end in it.
 
     The rows are those that ``csv.reader(strict=True)`` finds in the whole file, however it is cut into pieces. Where it
@@ -131,8 +131,9 @@ def frame(data: bytes, dialect: Dialect, row_bytes: int, *, final: bool = False)
     Args:
         data: begins where a record does.
         final: whether the file ends here; the last record then needs no line end.
+        beyond: how many bytes are known to follow ``data``, which then ends with an LF. They end no line.
     """
-    known = len(data)
+    known = len(data) + beyond
     seen = unescaped(data, dialect)
     ending = file_ending(data, seen, dialect) if final and data else "whole"
     unended = ending == "escaped"

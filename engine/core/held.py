@@ -20,6 +20,11 @@ class Held:
         self._size = 0  # bytes in _pieces
         self._enough = chunk_bytes
 
+    @property
+    def size(self) -> int:
+        """How many bytes are held."""
+        return self._size
+
     def add(self, data: bytes) -> bool:
         """Takes the next bytes; says whether there are enough now."""
         self._pieces.append(data)
@@ -31,13 +36,29 @@ class Held:
         self._chunk_bytes = self._enough = 1
 
     def take(self) -> bytes:
-        """All of them. What is still of use after the look goes to :meth:`keep`."""
-        return b"".join(self._pieces)
+        """All of them, which are held no more. What is still of use after the look goes to :meth:`keep`."""
+        taken, self._pieces, self._size = b"".join(self._pieces), [], 0
+        return taken
+
+    def take_lines(self) -> bytes:
+        """All up to the last LF of the last piece, or all where that has none or a CR follows; the rest, which ends no
+        line, stays held.
+
+        What ends where a record is likely to end need not be copied to be cut there.
+        """
+        last = self._pieces[-1]
+        end = last.rfind(b"\n") + 1
+        if not end or end == len(last) or last.find(b"\r", end) >= 0:
+            return self.take()
+        taken = b"".join([*self._pieces[:-1], memoryview(last)[:end]])
+        self._pieces, self._size = [last[end:]], len(last) - end
+        return taken
 
     def keep(self, data: bytes) -> None:
-        """Holds ``data`` alone. The next look at a record that does not end comes when there is twice as much, so that
-        all looks together take linear time; or as soon as it must be too long."""
-        self._pieces = [data] if data else []
-        self._size = len(data)
-        more = self._most + 1 if len(data) <= self._most else len(data) + self._chunk_bytes
-        self._enough = max(self._chunk_bytes, min(2 * len(data), more))
+        """Holds ``data``, in front of what is held. The next look at a record that does not end comes when there is
+        twice as much, so that all looks together take linear time; or as soon as it must be too long."""
+        if data:
+            self._pieces.insert(0, data)
+        self._size = size = self._size + len(data)
+        more = self._most + 1 if size <= self._most else size + self._chunk_bytes
+        self._enough = max(self._chunk_bytes, min(2 * size, more))

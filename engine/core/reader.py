@@ -127,7 +127,8 @@ class CsvReader:
         return self._held.add(text)
 
     def _drain(self, *, final: bool) -> Iterator[Placed]:
-        data = self._held.take()
+        at_rows = self._shape is not None and self._endless is None and not self.ended
+        data = self._held.take_lines() if at_rows and not final else self._held.take()
         if self.ended:
             self._unread += data
             self._held.keep(b"")
@@ -139,17 +140,18 @@ class CsvReader:
         self._held.keep(data)
 
     def _read(self, data: bytes, shape: Shape, *, final: bool) -> Generator[Placed, None, bytes]:
-        """Gives the rows of ``data``; returns the bytes after them."""
+        """Gives the rows of ``data``; returns the bytes after them, but for those that are still held."""
         if self._endless is not None:
             data = self._endless.feed(data, final=final)
             if not self._endless.ended:
                 return data
             yield self._place(self._endless.chunk(shape))
             self._endless = None
-        stop = None if self._stop is None else self._stop - (self._fed - len(data))
+        beyond = self._held.size
+        stop = None if self._stop is None else self._stop - (self._fed - len(data) - beyond)
         if stop is not None and stop <= 0:
             return self._end(data)
-        framed = frame(data, self._dialect, self._limits.row_bytes, final=final)
+        framed = frame(data, self._dialect, self._limits.row_bytes, final=final, beyond=beyond)
         if stop is not None and stop <= len(framed.data):
             framed = framed.until(stop)
         if framed.data:
@@ -160,13 +162,13 @@ class CsvReader:
                 yield self._place(chunk)
             if stop is not None and stop <= len(framed.data):
                 return self._end(data)
-        if len(data) > self._limits.row_bytes:  # all of it one line: of a record of several, less would be left
+        if len(data) + beyond > self._limits.row_bytes:  # one line: of a record of several, less would be left
             self._endless = EndlessLine(self._dialect, self._limits.row_bytes)
-            data = self._endless.feed(data, final=False)
+            data = self._endless.feed(data + self._held.take(), final=False)
         return data
 
     def _end(self, unread: bytes) -> bytes:
-        self.ended, self._unread = True, unread
+        self.ended, self._unread = True, unread + self._held.take()
         return b""
 
     def _start(self, held: bytes, *, final: bool) -> bytes:

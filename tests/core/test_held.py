@@ -10,7 +10,7 @@ def test_a_look_is_due_with_each_doubling() -> None:
     held = Held(4, most=100)
     assert [held.add(b"ab"), held.add(b"c"), held.add(b"de")] == [False, False, True]
     assert held.take() == b"abcde"
-    held.keep(held.take())
+    held.keep(b"abcde")
     assert [held.add(b"1234"), held.add(b"5")] == [False, True]
     assert held.take() == b"abcde12345"
     held.keep(b"")
@@ -33,5 +33,21 @@ def test_in_a_hurry_every_piece_is_worth_a_look() -> None:
     assert not held.add(b"a")
     held.hurry()
     assert held.add(b"")
+    assert held.take() == b"a"
     held.keep(b"abcd")
     assert [held.add(b"123"), held.add(b"4")] == [False, True]
+
+
+def test_lines_are_taken_and_the_rest_stays_held() -> None:
+    """Up to the last LF of the last piece, in one copy; what is kept comes back in front of what stayed."""
+    held = Held(4, most=100)
+    held.add(b"a\nb")
+    held.add(b"c\nd\nef")
+    assert (held.take_lines(), held.size) == (b"a\nbc\nd\n", 2)
+    held.keep(b"d\n")
+    held.add(b"g")
+    assert (held.take_lines(), held.size) == (b"d\nefg", 0)
+    held.add(b"a\nb\rc")
+    assert (held.take_lines(), held.size) == (b"a\nb\rc", 0)
+    held.add(b"h\n")
+    assert (held.take_lines(), held.size) == (b"h\n", 0)
