@@ -1,4 +1,4 @@
-"""The kernels of ``regex`` and ``replace``: RE2 where it is bound to match the same, else ``regex``."""
+"""The kernels of ``regex`` and ``replace``: a program in C or RE2 where they are bound to match the same, else ``regex``."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import regex
 
+from engine.core import native
 from engine.core.columns import Converted, Fault, column_bytes, true_rows, widths
+from engine.core.native.matcher import Matcher
 from engine.core.patterns import compile_pattern
 from engine.core.reference import CellFault
 from engine.core.stepping import reference
 from engine.core.stepping.cells import from_texts, of_distinct, of_present, of_text, texts
 from engine.core.stepping.guard import Guard
+from engine.core.stepping.program import compile_program
 from engine.core.stepping.shape import Translation, free_length, translate
 
 __all__ = ["RegexKernel", "ReplaceKernel"]
@@ -31,22 +34,37 @@ class RegexKernel:
     required: bool
     guard: Guard
     quick: Translation | None
+    matcher: Matcher | None
 
     @classmethod
     def make(cls, pattern: str, group: int | str, *, full: bool, required: bool, timeout_s: float) -> RegexKernel:
         compiled = compile_pattern(pattern)
         number = compiled.groupindex[group] if isinstance(group, str) else group
         quick = _usable(translate(pattern, number, full=full, around=True))
-        return cls(compiled, number, full, required, Guard(timeout_s, free_length(pattern)), quick)
+        program = None if native.kernels is None else compile_program(pattern, number, full=full)
+        matcher = None if program is None else Matcher(program)
+        return cls(compiled, number, full, required, Guard(timeout_s, free_length(pattern)), quick, matcher)
 
     def __call__(self, column: pa.Array) -> Converted:
         """Raises PatternTimeout: the pattern took longer than it may, on a cell or on all of them."""
+        if self.matcher is not None and native.kernels is not None:
+            return of_text(column, partial(self._matched, self.matcher))  # as fast as to look which cells are distinct
         return of_text(column, lambda cells: of_distinct(cells, self._of_cells))
+
+    def _matched(self, matcher: Matcher, column: pa.Array) -> Converted:
+        values, undecided = matcher(column)
+        if undecided is not None:
+            rest = of_distinct(column.filter(undecided), self._each)
+            values = pc.replace_with_mask(values, undecided, rest.values)
+        return self._judged(column, values)
 
     def _of_cells(self, column: pa.Array) -> Converted:
         if self.quick is None or not _fits(self.quick, column):
             return of_present(column, self._each)
-        values = pc.struct_field(pc.extract_regex(column, self.quick.pattern), [0])
+        return self._judged(column, pc.struct_field(pc.extract_regex(column, self.quick.pattern), [0]))
+
+    def _judged(self, column: pa.Array, values: pa.Array) -> Converted:
+        """What a group matched that takes part in every match: it is null only where there is none."""
         if not self.required or values.null_count == column.null_count:
             return Converted(values)
         unmatched = pc.and_(pc.is_null(values), pc.is_valid(column))

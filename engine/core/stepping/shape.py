@@ -7,7 +7,7 @@ from functools import reduce
 
 from engine.core.stepping.grammar import Char, Edge, Group, Item, Sequence, Unusual, read_pattern
 
-__all__ = ["Translation", "free_length", "translate"]
+__all__ = ["Translation", "free_length", "looks", "shortest", "translate"]
 
 _STEPS = 5_000_000  # of a backtracking matcher: some tens of milliseconds
 _LONGEST = 10_000
@@ -142,7 +142,7 @@ def translate(pattern: str, group: int, *, full: bool, around: bool = False) -> 
         tree, ignorecase = read_pattern(pattern)
         if ignorecase:
             return None
-        behind, tree, ahead = _looks(tree) if around and not full else (None, tree, None)
+        behind, tree, ahead = looks(tree) if around and not full else (None, tree, None)
         writer = _Writer(group)
         text = writer.group(tree, certain=True)
         if not writer.found and group:
@@ -151,10 +151,10 @@ def translate(pattern: str, group: int, *, full: bool, around: bool = False) -> 
         text = (writer.look(behind) if behind else "") + text + (writer.look(ahead) if ahead else "")
     except Unusual:
         return None
-    return Translation(rf"\A{text}\z" if full else text, writer.ascii_only, writer.one_line, _shortest(tree))
+    return Translation(rf"\A{text}\z" if full else text, writer.ascii_only, writer.one_line, shortest(tree))
 
 
-def _looks(tree: Group) -> tuple[Group | None, Group, Group | None]:
+def looks(tree: Group) -> tuple[Group | None, Group, Group | None]:
     """A look behind at the very start, the rest, and a look ahead at the very end.
 
     To match what is looked for, too, changes nothing for the rest: behind, it has one length, so the leftmost match
@@ -213,7 +213,7 @@ class _Writer:
     def _item(self, item: Item, certain: bool) -> str:
         once = (item.least, item.most) == (1, 1)
         if isinstance(item.node, Group):
-            if not once and not _shortest(item.node):
+            if not once and not shortest(item.node):
                 raise Unusual
             text = self.group(item.node, certain=certain and once)
         else:
@@ -249,13 +249,14 @@ def _ranges(members: frozenset[int]) -> str:
     return "".join(f"\\x{start:02x}-\\x{end:02x}" for start, end in zip(starts, ends, strict=True))
 
 
-def _shortest(group: Group) -> int:
+def shortest(group: Group) -> int:
+    """The fewest characters that the group matches."""
     return min(map(_shortest_of, group.branches))
 
 
 def _shortest_of(sequence: Sequence) -> int:
     return sum(
-        item.least * (_shortest(item.node) if isinstance(item.node, Group) else int(isinstance(item.node, Char)))
+        item.least * (shortest(item.node) if isinstance(item.node, Group) else int(isinstance(item.node, Char)))
         for item in sequence
         if not (isinstance(item.node, Group) and item.node.look)
     )

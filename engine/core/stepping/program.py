@@ -1,0 +1,236 @@
+"""Patterns for the C kernel ``match_cells``: compiled beforehand into a table of what each byte leads to.
+
+A backtracking matcher tries one path after another, from the first place on; whichever succeeds first is the match.
+Here all paths that are still open go on side by side, in the order in which they would be tried (Pike; Cox, "Regular
+expression matching: the virtual machine approach"), and every list of paths that can come up is a state, made
+beforehand (Laurikari's tagged automata). So a text is read once, whatever the pattern, and one look-up a byte is all
+there is to do. Where a group began is mostly told by the state itself, which knows how many bytes ago that was; where
+that differs from text to text it stands in a register.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+
+from engine.core.native.matcher import DEAD, NOTHING, REGISTERS, UNKNOWN, Program
+from engine.core.stepping.automaton import CLOSE, HIGH, OPEN, UNSURE, VARIES, Automaton, Done, Fork, Mark, Read
+from engine.core.stepping.grammar import Edge, Group, Item, Unusual, read_pattern
+from engine.core.stepping.needle import Needle, find_needle
+from engine.core.stepping.shape import looks
+
+__all__ = ["compile_program"]
+
+_STATES = 250
+_END = 256  # the symbol that is read after the last byte
+_WORD = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
+
+# Where a mark is: in a register (from 0 on), or ``~n``: n bytes ago. None: not yet passed, or known by the node.
+type _Place = int | None
+type _Path = tuple[int, _Place, _Place]  # the next node, and where the marks are
+type _State = tuple[str, tuple[_Path, ...]]  # what was read last, and the open paths
+
+
+def compile_program(pattern: str, group: int, *, full: bool) -> Program | None:
+    """A program that finds what the pattern's group matches, exactly as ``regex`` does; None where there is none.
+
+    Whether a character beyond ASCII is a digit, a space or part of a word only ``regex`` knows: a cell in which that
+    matters is one that the program leaves undecided. So is, where the pattern has a ``$``, one that ends in a newline.
+
+    Args:
+        pattern: valid.
+        group: the number of the group that is wanted; 0: the whole match.
+        full: the whole text must match.
+    """
+    try:
+        tree, ignorecase = read_pattern(pattern)
+        if ignorecase:
+            return None
+        behind, tree, ahead = (None, tree, None) if full else looks(tree)
+        if full:
+            ahead = Group(((Item(Edge("end")),),))
+        automaton = Automaton(behind, tree, ahead, group)
+        around = tuple(Item(part) for part in (behind, tree, ahead) if part is not None)
+        return _Table(automaton, full=full).program(find_needle(around))
+    except Unusual:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What one symbol does to a state: where it leads, what registers become, and the match if one ends before it."""
+
+    after: int
+    sets: tuple[tuple[int, int], ...] = ()
+    match: tuple[int, int] | None = None
+
+
+class _Table:
+    """The states of an automaton, found one from another."""
+
+    def __init__(self, automaton: Automaton, *, full: bool) -> None:
+        """Raises Unusual: there are too many states, or registers."""
+        self._nodes = automaton.nodes
+        self._distances = automaton.distances(OPEN), automaton.distances(CLOSE)
+        tests = {node.edge.kind for node in automaton.nodes if not isinstance(node, Read | Fork | Mark | Done)}
+        self._words = "word" in tests
+        self.lines = "last" in tests
+        self._symbols, self._class_of = self._classes()
+        self._numbers: dict[_State, int] = {("", ()): DEAD, ("?", ()): UNKNOWN}
+        self._steps: list[list[_Step]] = [[], []]
+        self._waiting: list[_State] = []
+        fixed = full or automaton.only_at_start()
+        befores = () if fixed else ("word", "other", "beyond") if self._words else ("",)
+        self._idle = [self._number((before, ((automaton.start, None, None),))) for before in befores]
+        self._jump = DEAD
+        if self._idle:  # after a jump, what was read before is not known, but after one byte more it is
+            self._jump = self._number(("", ((automaton.skip, None, None),))) if self._words else self._idle[0]
+        before = "start" if "start" in tests or self._words else ""
+        self._begin = self._number((before, ((automaton.first if fixed else automaton.start, None, None),)))
+        while self._waiting:
+            state = self._waiting.pop()
+            self._steps[self._numbers[state]] = [self._step(state, symbol) for symbol in self._symbols]
+        self._put_off()
+
+    def _classes(self) -> tuple[list[int], list[int]]:
+        """One byte of each class of bytes that no node tells apart, and :data:`_END`; and each byte's class."""
+        sets = {members for node in self._nodes if isinstance(node, Read) for members, _ in node.arcs}
+        if self._words:
+            sets |= {sum(1 << byte for byte in _WORD), HIGH}
+        classes: dict[tuple[int, ...], int] = {}
+        symbols: list[int] = []
+        class_of: list[int] = []
+        for byte in range(256):
+            kind = tuple(members >> byte & 1 for members in sets)
+            if kind not in classes:
+                classes[kind] = len(symbols)
+                symbols.append(byte)
+            class_of.append(classes[kind])
+        return [*symbols, _END], class_of
+
+    def _number(self, state: _State) -> int:
+        if state not in self._numbers:
+            if len(self._numbers) == _STATES:
+                raise Unusual
+            self._numbers[state] = len(self._numbers)
+            self._steps.append([])
+            self._waiting.append(state)
+        return self._numbers[state]
+
+    def _step(self, state: _State, symbol: int) -> _Step:
+        """Follows a state's paths to where they read the symbol, in order, until one of them is a match."""
+        before, paths = state
+        waiting = list(reversed(paths))
+        seen: set[int] = set()
+        onward: dict[int, _Path] = {}
+        match: tuple[int, int] | None = None
+        while waiting:
+            number, opened, closed = waiting.pop()
+            if number in seen:
+                continue
+            seen.add(number)
+            opened, closed = (
+                place if distance in (None, VARIES) else ~distance  # type: ignore[operator]
+                for place, distance in zip((opened, closed), (each[number] for each in self._distances), strict=True)
+            )
+            node = self._nodes[number]
+            match node:
+                case Read(arcs):
+                    if symbol == _END:
+                        continue
+                    for members, after in arcs:
+                        if members >> symbol & 1:
+                            if after == UNSURE:
+                                return _Step(UNKNOWN)
+                            onward.setdefault(after, (after, opened, closed))
+                case Fork(ways):
+                    waiting += [(way, opened, closed) for way in reversed(ways)]
+                case Mark(which, after):
+                    waiting.append((after, ~0, closed) if which == OPEN else (after, opened, ~0))
+                case Done():
+                    assert opened is not None
+                    assert closed is not None
+                    match = (opened, closed)
+                    break
+                case _:
+                    holds = self._holds(node.edge, before, symbol)
+                    if holds is None:
+                        return _Step(UNKNOWN)
+                    if holds:
+                        waiting.append((node.after, opened, closed))
+        return self._onward(list(onward.values()), symbol, match)
+
+    def _holds(self, edge: Edge, before: str, symbol: int) -> bool | None:
+        """Whether this is such a place; None: that is for others to say."""
+        if edge.kind == "start":
+            return before == "start"
+        if edge.kind != "word":
+            return symbol == _END
+        if before == "beyond" or 0x80 <= symbol < _END:
+            return None
+        return (before == "word") != (symbol in _WORD)
+
+    def _onward(self, paths: list[_Path], symbol: int, match: tuple[int, int] | None) -> _Step:
+        """The state of paths that have read the symbol; registers are numbered by the paths that come first."""
+        registers: dict[int, int] = {}
+        named: list[_Path] = []
+        for number, *places in paths:
+            kept = [
+                registers.setdefault(place, len(registers)) if distance[number] == VARIES and place is not None else None
+                for place, distance in zip(places, self._distances, strict=True)
+            ]
+            named.append((number, kept[0], kept[1]))
+        if len(registers) > REGISTERS:
+            raise Unusual
+        sets = tuple((register, place) for place, register in registers.items() if place != register)
+        before = ("beyond" if symbol >= 0x80 else "word" if symbol in _WORD else "other") if self._words else ""
+        return _Step(self._number((before, tuple(named))) if named else DEAD, sets, match)
+
+    def _put_off(self) -> None:
+        """Notes no match before a step to a state that always has a better one: the longer, which goes before it."""
+        always = [
+            all(step.match is not None or step.after == UNKNOWN for step in steps) and bool(steps)
+            for steps in self._steps
+        ]
+        for steps in self._steps:
+            steps[:] = [_Step(step.after, step.sets) if always[step.after] else step for step in steps]
+
+    def program(self, needle: Needle | None) -> Program:
+        """What the kernel takes."""
+        count = len(self._steps)
+        actions: dict[_Step, int] = {}
+        table = array("H", bytes(2 * 256 * 2))  # of DEAD and UNKNOWN, in which nothing is read
+        ends = array("H", bytes(2 * 2))
+        for steps in self._steps[2:]:
+            entries = [
+                actions.setdefault(step, count + len(actions)) if step.sets or step.match else step.after
+                for step in steps
+            ]
+            table.extend(entries[kind] for kind in self._class_of)
+            ends.append(entries[-1])
+        moves, sets = array("i"), array("i")
+        for step in actions:
+            moves.extend((step.after, len(sets) // 2, len(step.sets), *(step.match or (NOTHING, NOTHING))))
+            for pair in step.sets:
+                sets.extend(pair)
+        if needle is None or not self._idle:
+            needle = Needle(b"", 0, None, (0, 0))
+        return Program(
+            states=count, begin=self._begin, idle=len(self._idle), jump=self._jump,
+            table=table.tobytes(), ends=ends.tobytes(), moves=moves.tobytes(), sets=sets.tobytes(),
+            needle=needle.text, rare=needle.rare, least=needle.least,
+            most=None if needle.most is None else needle.most + self._words,
+            landings=self._landings(needle, table, count).tobytes(), lines=self.lines,
+        )  # fmt: skip
+
+    def _landings(self, needle: Needle, table: array[int], count: int) -> array[int]:
+        """The state after the needle for each state before it; DEAD: there is more to do on the way than to read."""
+        landings = array("H", bytes(2 * count))
+        for state in range(2, count):
+            at = state
+            for byte in needle.text:
+                at = table[256 * at + byte]
+                if at >= count or at == DEAD:
+                    break
+            landings[state] = at if UNKNOWN < at < count else DEAD
+        return landings
