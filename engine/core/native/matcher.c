@@ -2,35 +2,12 @@
  *
  * A program is a table: for each state and byte the next state, or, from `states` on, a move, which has more to do than
  * that. Each byte of a cell is read once, or twice where a needle is searched for first: the time is bound by the
- * cell's length, whatever the pattern. A program is trusted; see Program in matcher.py for what it holds. */
-#include "kernels.h"
+ * cell's length, whatever the pattern. A program is trusted. */
+#include "matcher.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
-
-enum { DEAD, UNKNOWN, IDLE, REGISTERS = 8 };
-
-#define NOTHING INT32_MIN
-
-/* Leads to a state, sets registers and, unless `open` is NOTHING, has found a match that ends before this byte. */
-typedef struct {
-    int32_t after, first, sets, open, close;
-} Move;
-
-typedef struct {
-    int32_t reg, place; /* of the register whose number it is; below zero, ~n: n bytes ago */
-} Set;
-
-typedef struct {
-    const uint16_t *table, *ends, *landings;
-    const Move *moves;
-    const Set *sets;
-    const uint8_t *needle;
-    int32_t states, begin, idle, jump;
-    int32_t size, rare, rarer, least, most;
-    int32_t lines;
-} Program;
 
 typedef struct {
     const uint8_t *open, *close; /* no match: `open` is NULL */

@@ -1,0 +1,135 @@
+"""Programs find what the ``regex`` package finds, or leave it undecided, and take the patterns that clients write."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import pyarrow as pa
+import pytest
+import regex
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.core import native
+from engine.core.backtracking import may_explode
+from engine.core.native.matcher import Matcher
+from engine.core.stepping.grammar import Unusual, read_pattern
+from engine.core.stepping.program import compile_program
+from tests.core.stepping.patterns import PATTERNS, near_misses
+from tests.examples import examples
+
+needs_kernels = pytest.mark.skipif(native.kernels is None, reason="the C kernels are not built")
+
+
+def decided(pattern: str, group: int, texts: list[str], *, full: bool = False) -> list[bool]:
+    """Holds a program to the regex package; which cells it decided. None are, where there is no program."""
+    program = compile_program(pattern, group, full=full)
+    if program is None:
+        return []
+    compiled = regex.compile(pattern, cache_pattern=False)
+    column = pa.array(["another", *texts, "one"], pa.string()).slice(1, len(texts))
+    values, undecided = Matcher(program)(column)
+    values.validate(full=True)
+    sure = [True] * len(texts) if undecided is None else [not each for each in undecided.to_pylist()]
+    matches = [compiled.fullmatch(text) if full else compiled.search(text) for text in texts]
+    expected = [match[group] if match and known else None for match, known in zip(matches, sure, strict=True)]
+    assert values.to_pylist() == expected, (pattern, group, full, texts)
+    return sure
+
+
+@needs_kernels
+def test_matches_the_same() -> None:
+    """Random patterns on texts made from them: for every group, what is decided is what the regex package finds."""
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=examples(1000), deadline=None)
+    @given(pattern=PATTERNS, seed=st.integers(0, 2**32), full=st.booleans())
+    def hold(pattern: str, seed: int, full: bool) -> None:
+        try:
+            compiled = regex.compile(pattern, cache_pattern=False)
+            tree, _ = read_pattern(pattern)
+        except (regex.error, Unusual):
+            return
+        longest = 10 if may_explode(pattern) else 30
+        texts = [text[:longest] for text in near_misses(tree, Random(seed), 25)]
+        for group in range(compiled.groups + 1):
+            sure = decided(pattern, group, texts, full=full)
+            seen["patterns"] += 1
+            seen["programs"] += bool(sure)
+            seen["texts"] += len(sure)
+            seen["decided"] += sum(sure)
+            seen["matches"] += sum(bool(compiled.search(text)) for text in texts) if sure and not group else 0
+
+    hold()
+    assert seen["programs"] > seen["patterns"] / 3
+    assert seen["decided"] > seen["texts"] / 2
+    assert seen["matches"] > seen["texts"] / 5
+
+
+_CELLS = [
+    "", "\n", "2026-03-22T10:15 INFO [account-13] request 04b37f0f from 10.0.24.7 took 762.7 ms",
+    "2026-03-22T10:15 WARN [a] INFO [b] took 1. took 12.5ms", "INFO [] ERROR [x.y-z]", "INFO [a é] ERROR [ok] é",
+    "took 1.5  ms, took 1.5 ms", "https://shop.example/item/83?page=16&lang=de#top", "/item/5", "/item/5/", "/item/é/item/6?",
+    "?a=1&utm_campaign=search-36#top", "&utm_campaign=é#", "utm_campaign=a?utm_campaign=b&utm_campaign=c", "?utm_campaign=",
+    "Mozilla/5.0 (X11) Chrome/120.0.0.0 Safari/537.36", "Chrome/ Chrome/7", "Chrome/٣ Chrome/7", "a@b.example", "a@b@c",
+    "a,b,c,d,e", ",,,", "1234-56-78", "01234-56-7890", "x 12.5 1.25.5 y", "level=high level=low", "\n/a/b\n", "/a/b\nc",
+    "id=5&x=6", "x=6&id=5;", "<b>one</b><b>two</b>", "é" * 40, "aaaa" * 20 + "b", "a" * 12,
+]  # fmt: skip
+
+
+@needs_kernels
+@pytest.mark.parametrize(
+    ("pattern", "group"),
+    [
+        (r"(?P<level>INFO|WARN|ERROR) \[(?P<service>[a-z][a-z0-9.-]*)\]", 2),
+        (r"took (?P<ms>\d+\.\d+) ?ms", 1),
+        (r"(?<=[?&]utm_campaign=)[^&#]+", 0),
+        (r"(?<=/item/)(?<id>\d+)(?=[/?])", 1),
+        (r"Chrome/(?P<major>\d+)", 1),
+        (r"^([\w.]+)@([\w.]+)$", 2),
+        (r"(?:[^,]*,){3}([^,]*)", 1),
+        (r"(\d{4})-(\d\d)-(\d\d)", 3),
+        (r"\b(\d+\.\d+)\b", 1),
+        (r"/([^/]+)$", 1),
+        (r"^https?://[^/]+/([^/?#]+)", 1),
+        (r"(?:^|[?&;])id=([^&;]*)", 1),
+        (r"level=(high|hi|low)", 1),
+        (r"<b>(.*?)</b>", 1),
+        (r"(\w+)\s+(\w+)$", 1),
+        (r"(?:a|aa)+?b", 0),
+        (r"\s*", 0),
+    ],
+)
+def test_usual_patterns(pattern: str, group: int) -> None:
+    """What clients write, the benchmarks' patterns among it, has a program, and it is right on odd cells, too."""
+    sure = decided(pattern, group, _CELLS)
+    assert sum(sure) > len(_CELLS) / 2
+    decided(pattern, group, _CELLS, full=True)
+
+
+@needs_kernels
+def test_only_what_matters_is_undecided() -> None:
+    """A character beyond ASCII leaves a cell undecided only where it could be a digit, a line end only at the end."""
+    assert decided(r"took (\d+)", 1, ["é took 5 é", "took 5é", "took é", "took 5", "took ٣"]) == [
+        True, False, False, True, False,
+    ]  # fmt: skip
+    assert decided(r"a([^b]+)$", 1, ["aé", "aé\n", "a\né", ""]) == [True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"(a)\1", "(?<!a)b", "a(?=b)c", "(?s).", "a++", "(a*)*", "(?:a?)+", r"\p{L}", "[[:alpha:]]", "(?:ab){e<=1}",
+        "(?<=a*)b", r"\X", "[é]", "a{1,500}", "[^,]{200}",
+    ],
+)  # fmt: skip
+def test_what_has_no_program(pattern: str) -> None:
+    """What is not read, may repeat nothing, or would take too many states stays with others."""
+    assert compile_program(pattern, 0, full=False) is None
+
+
+@pytest.mark.parametrize(("pattern", "group"), [("(a)?b", 1), ("(a)|b", 1), ("(?:(a)|b)", 1), ("(?:(a)b)+", 1)])
+def test_a_group_that_may_be_missing(pattern: str, group: int) -> None:
+    """A group that need not take part in a match, or may do so twice, has no program."""
+    assert compile_program(pattern, group, full=False) is None
