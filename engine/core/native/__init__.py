@@ -13,7 +13,18 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-__all__ = ["LIBRARY", "Cells", "address", "bits", "cells", "data_size", "filled_bytes", "kernels", "room", "validity_bytes"]
+__all__ = [
+    "LIBRARY",
+    "Cells",
+    "address",
+    "bits",
+    "cells",
+    "data_size",
+    "filled_bytes",
+    "kernels",
+    "room",
+    "validity_bytes",
+]
 
 LIBRARY = Path(__file__).with_name("libkernels.so.1")  # no name of a module: Python would take it for one
 """Where ``scripts/build_native.py`` puts it."""

@@ -19,6 +19,7 @@ UNSURE: Final = -1
 """Where an arc leads that is taken only where tables say so that are not here."""
 OPEN, CLOSE = 0, 1
 VARIES: Final = -1
+LATER: Final = -2
 _NODES = 1_500
 _REPEATS = 200
 
@@ -102,19 +103,19 @@ class Automaton:
         self.start = self.skip + 1
         self.nodes += [Read(((_ALL, self.start),)), Fork((self.first, self.skip))]
 
-    def distances(self, mark: int) -> list[int | None]:
+    def distances(self, mark: int) -> list[int]:
         """How many bytes each node comes after a mark, if all ways to it are as long, else :data:`VARIES`.
 
-        None: the mark comes later.
+        Where the mark comes later it is :data:`LATER`.
         """
-        found: list[int | None] = [None] * len(self.nodes)
+        found = [LATER] * len(self.nodes)
         known = [False] * len(self.nodes)
         known[self.start] = True
         waiting = [self.start]
         while waiting:
             number = waiting.pop()
             node, here = self.nodes[number], found[number]
-            further = here if here is None or here == VARIES else here + 1
+            further = here + 1 if here >= 0 else here
             match node:
                 case Read(arcs):
                     steps = [(after, further) for _, after in arcs if after != UNSURE]
@@ -124,7 +125,7 @@ class Automaton:
                     steps = [(after, 0 if which == mark else here)]
                 case Test(_, after):
                     steps = [(after, here)]
-                case Done():
+                case _:
                     steps = []
             for after, there in steps:
                 if not known[after]:

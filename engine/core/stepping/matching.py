@@ -1,4 +1,4 @@
-"""The kernels of ``regex`` and ``replace``: a program in C or RE2 where they are bound to match the same, else ``regex``."""
+"""The kernels of ``regex`` and ``replace``: a program or RE2 where it is bound to match the same, else ``regex``."""
 
 from __future__ import annotations
 

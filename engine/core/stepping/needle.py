@@ -80,7 +80,12 @@ def _flat(items: Sequence) -> Iterator[Item]:
     """The items, with those of groups that have one branch and match once in their places."""
     for item in items:
         node = item.node
-        if isinstance(node, Group) and not node.negated and len(node.branches) == 1 and (item.least, item.most) == (1, 1):
+        if (
+            isinstance(node, Group)
+            and not node.negated
+            and len(node.branches) == 1
+            and (item.least, item.most) == (1, 1)
+        ):
             yield from _flat(node.branches[0])
         elif not isinstance(node, Edge):
             yield item

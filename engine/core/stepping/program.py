@@ -14,7 +14,7 @@ from array import array
 from dataclasses import dataclass
 
 from engine.core.native.matcher import DEAD, NOTHING, REGISTERS, UNKNOWN, Program
-from engine.core.stepping.automaton import CLOSE, HIGH, OPEN, UNSURE, VARIES, Automaton, Done, Fork, Mark, Read
+from engine.core.stepping.automaton import CLOSE, HIGH, OPEN, UNSURE, VARIES, Automaton, Done, Fork, Mark, Read, Test
 from engine.core.stepping.grammar import Edge, Group, Item, Unusual, read_pattern
 from engine.core.stepping.needle import Needle, find_needle
 from engine.core.stepping.shape import looks
@@ -43,9 +43,7 @@ def compile_program(pattern: str, group: int, *, full: bool) -> Program | None:
         full: the whole text must match.
     """
     try:
-        tree, ignorecase = read_pattern(pattern)
-        if ignorecase:
-            return None
+        tree, _ = read_pattern(pattern)
         behind, tree, ahead = (None, tree, None) if full else looks(tree)
         if full:
             ahead = Group(((Item(Edge("end")),),))
@@ -72,7 +70,7 @@ class _Table:
         """Raises Unusual: there are too many states, or registers."""
         self._nodes = automaton.nodes
         self._distances = automaton.distances(OPEN), automaton.distances(CLOSE)
-        tests = {node.edge.kind for node in automaton.nodes if not isinstance(node, Read | Fork | Mark | Done)}
+        tests = {node.edge.kind for node in automaton.nodes if isinstance(node, Test)}
         self._words = "word" in tests
         self.lines = "last" in tests
         self._symbols, self._class_of = self._classes()
@@ -125,40 +123,41 @@ class _Table:
         onward: dict[int, _Path] = {}
         match: tuple[int, int] | None = None
         while waiting:
-            number, opened, closed = waiting.pop()
+            number, opened, closed = self._placed(waiting.pop())
             if number in seen:
                 continue
             seen.add(number)
-            opened, closed = (
-                place if distance in (None, VARIES) else ~distance  # type: ignore[operator]
-                for place, distance in zip((opened, closed), (each[number] for each in self._distances), strict=True)
-            )
-            node = self._nodes[number]
-            match node:
+            match self._nodes[number]:
                 case Read(arcs):
-                    if symbol == _END:
-                        continue
-                    for members, after in arcs:
-                        if members >> symbol & 1:
-                            if after == UNSURE:
-                                return _Step(UNKNOWN)
-                            onward.setdefault(after, (after, opened, closed))
+                    for after in (after for members, after in arcs if members >> symbol & 1):
+                        if after == UNSURE:
+                            return _Step(UNKNOWN)
+                        onward.setdefault(after, (after, opened, closed))
                 case Fork(ways):
                     waiting += [(way, opened, closed) for way in reversed(ways)]
                 case Mark(which, after):
                     waiting.append((after, ~0, closed) if which == OPEN else (after, opened, ~0))
+                case Test(edge, after):
+                    holds = self._holds(edge, before, symbol)
+                    if holds is None:
+                        return _Step(UNKNOWN)
+                    if holds:
+                        waiting.append((after, opened, closed))
                 case Done():
                     assert opened is not None
                     assert closed is not None
                     match = (opened, closed)
                     break
-                case _:
-                    holds = self._holds(node.edge, before, symbol)
-                    if holds is None:
-                        return _Step(UNKNOWN)
-                    if holds:
-                        waiting.append((node.after, opened, closed))
         return self._onward(list(onward.values()), symbol, match)
+
+    def _placed(self, path: _Path) -> _Path:
+        """The path, with the places that its node tells."""
+        number = path[0]
+        opened, closed = (
+            place if distance[number] < 0 else ~distance[number]
+            for place, distance in zip(path[1:], self._distances, strict=True)
+        )
+        return number, opened, closed
 
     def _holds(self, edge: Edge, before: str, symbol: int) -> bool | None:
         """Whether this is such a place; None: that is for others to say."""
@@ -176,7 +175,9 @@ class _Table:
         named: list[_Path] = []
         for number, *places in paths:
             kept = [
-                registers.setdefault(place, len(registers)) if distance[number] == VARIES and place is not None else None
+                registers.setdefault(place, len(registers))
+                if distance[number] == VARIES and place is not None
+                else None
                 for place, distance in zip(places, self._distances, strict=True)
             ]
             named.append((number, kept[0], kept[1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from array import array
 from pathlib import Path
 from random import SystemRandom
 
@@ -17,9 +18,10 @@ from tests.examples import at_least
 SOURCES = Path(native.__file__).parent
 FLAGS = ["-std=gnu17", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-Wall", "-Wextra"]
 PATTERNS = [
-    ("[0-9]+", 0), (r"(\d{4})-(\d\d)-(\d\d)", 2), (r'"a"\s*:\s*([^,}]*)', 1), (r"\b(\w+) of (.*?)\b", 2), (r"([^,]*)$", 1),
-    (r"^(?:[^:]*:){2}(\d+)", 1), (r"(?<=[{,])[^:]*(?=:)", 0), ("(?:a|bc|b)+?(c+|[^a]{1,3})x?", 1), (r"é|\[(.)\]|\Z", 0),
-    ("0123456789abcdef([0-9a-fA-F]+)", 1), (r"[a-z ]*ixteen (bytes|b)", 1), (r"(?:[a-z]+,?)*([A-Z]*)=", 1),
+    ("[0-9]+", 0), (r"(\d{4})-(\d\d)-(\d\d)", 2), (r'"a"\s*:\s*([^,}]*)', 1), (r"\b(\w+) of (.*?)\b", 2),
+    (r"([^,]*)$", 1), (r"^(?:[^:]*:){2}(\d+)", 1), (r"(?<=[{,])[^:]*(?=:)", 0), ("(?:a|bc|b)+?(c+|[^a]{1,3})x?", 1),
+    (r"é|\[(.)\]|\Z", 0), ("0123456789abcdef([0-9a-fA-F]+)", 1),
+    (r"[a-z ]*ixteen (bytes|b)", 1), (r"(?:[a-z]+,?)*([A-Z]*)=", 1),
 ]  # fmt: skip
 
 _ARRAYS = {
@@ -55,7 +57,7 @@ def _in_c(programs: list[Program]) -> str:
     for number, each in enumerate(programs):
         fields = [f"{name}_{number}" for name in _ARRAYS]
         for (name, (type_, code)), field in zip(_ARRAYS.items(), fields, strict=True):
-            numbers = memoryview(getattr(each, name)).cast(code).tolist() or [0]  # C knows no empty arrays
+            numbers = list(array(code, getattr(each, name))) or [0]  # C knows no empty arrays
             lines.append(f"static const {type_} {field}[] = {{{', '.join(map(str, numbers))}}};")
         most = 2**31 - 1 if each.most is None else each.most
         rest = (each.states, each.begin, each.idle, each.jump, len(each.needle), *each.rare, each.least, most)

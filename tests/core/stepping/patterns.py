@@ -11,14 +11,14 @@ from engine.core.stepping.grammar import Char, Edge, Group, Item, Sequence
 __all__ = ["PATTERNS", "near_misses"]
 
 _ATOMS = [
-    *"aabbc1/", r"\.", "é", "😀", "[ab]", "[^a]", "[^b/]", "[a-c_]", "[b-]", ".", r"[^\n]", r"\n", r"\t",
-    r"\d", r"\w", r"\s", r"\W", r"[\d.]", r"[^\w]",
+    *"aabbck1/", r"\.", "é", "😀", "[ab]", "[^a]", "[^b/]", "[^kK]", "[i-s]", "[a-c_]", "[b-]", ".", r"[^\n]", r"\n",
+    r"\t", r"\d", r"\w", r"\s", r"\W", r"[\d.]", r"[^\w]",
 ]  # fmt: skip
 _EDGES = ["^", "$", r"\b", r"\A", r"\Z"]
 _QUANTIFIERS = ["*", "+", "?", "*", "+", "?", "{2}", "{1,2}", "{0,3}", "{2,}", "*?", "+?", "??", "{1,3}?"]
 _BEHIND = ["(?<=a)", "(?<=[ab]b)", "(?<=a|b)", "(?<=ab|c[^a])", "(?<=é)", r"(?<=\w)", "(?<=[?/]ab=)"]
 _AHEAD = ["(?=b)", "(?=[bc]|$)", "(?=a+b)", r"(?=\b)", "(?=[^a]|)", r"(?=/|\Z)"]
-_ODD = [*"abc1/._- \n\té٣ßK\x00\x1c", "😀", "aa", "ab", "b=", "\r\n", "\u2028"]
+_ODD = [*"abc1/._- \n\té٣ßAK\x00\x1c\u017f\u212a", "😀", "aa", "ab", "b=", "\r\n", "\u2028"]
 
 
 def _quantified(atoms: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -40,6 +40,7 @@ _ITEMS = st.recursive(
 )
 PATTERNS = st.one_of(
     _joined(_ITEMS),
+    _joined(_ITEMS).map("(?i){}".format),
     st.builds(
         "{}{}{}".format, st.sampled_from(["", *_BEHIND]), st.lists(_ITEMS, min_size=1, max_size=4).map("".join),
         st.sampled_from(["", *_AHEAD]),
@@ -82,6 +83,6 @@ def _once(item: Item, random: Random) -> str:
 
 
 def _character(node: Char, random: Random) -> str:
-    usual = [chr(byte) for byte in sorted(node.ascii) if chr(byte) in "abc1/._- \n\t"]
-    beyond = list("é٣ßK😀") if node.other else []
+    usual = [chr(byte) for byte in sorted(node.ascii) if chr(byte) in "abckABK1/._- \n\t"]
+    beyond = list("é٣ß\u212a😀") if node.other else []
     return node.literal or random.choice(usual * 3 + beyond or [chr(min(node.ascii, default=63))])

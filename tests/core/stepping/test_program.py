@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine.core import native
 from engine.core.backtracking import may_explode
 from engine.core.native.matcher import Matcher
-from engine.core.stepping.grammar import Unusual, read_pattern
+from engine.core.stepping.grammar import Char, Unusual, read_pattern
 from engine.core.stepping.program import compile_program
 from tests.core.stepping.patterns import PATTERNS, near_misses
 from tests.examples import examples
@@ -70,8 +70,10 @@ def test_matches_the_same() -> None:
 _CELLS = [
     "", "\n", "2026-03-22T10:15 INFO [account-13] request 04b37f0f from 10.0.24.7 took 762.7 ms",
     "2026-03-22T10:15 WARN [a] INFO [b] took 1. took 12.5ms", "INFO [] ERROR [x.y-z]", "INFO [a é] ERROR [ok] é",
-    "took 1.5  ms, took 1.5 ms", "https://shop.example/item/83?page=16&lang=de#top", "/item/5", "/item/5/", "/item/é/item/6?",
-    "?a=1&utm_campaign=search-36#top", "&utm_campaign=é#", "utm_campaign=a?utm_campaign=b&utm_campaign=c", "?utm_campaign=",
+    "took 1.5  ms, took 1.5 ms", "https://shop.example/item/83?page=16&lang=de#top", "/item/5", "/item/5/",
+    "/item/é/item/6?",
+    "?a=1&utm_campaign=search-36#top", "&utm_campaign=é#", "utm_campaign=a?utm_campaign=b&utm_campaign=c",
+    "?utm_campaign=",
     "Mozilla/5.0 (X11) Chrome/120.0.0.0 Safari/537.36", "Chrome/ Chrome/7", "Chrome/٣ Chrome/7", "a@b.example", "a@b@c",
     "a,b,c,d,e", ",,,", "1234-56-78", "01234-56-7890", "x 12.5 1.25.5 y", "level=high level=low", "\n/a/b\n", "/a/b\nc",
     "id=5&x=6", "x=6&id=5;", "<b>one</b><b>two</b>", "é" * 40, "aaaa" * 20 + "b", "a" * 12,
@@ -99,6 +101,8 @@ _CELLS = [
         (r"(\w+)\s+(\w+)$", 1),
         (r"(?:a|aa)+?b", 0),
         (r"\s*", 0),
+        ("(?i)CHROME/([0-9]+)", 1),
+        (r"(?i)Took\s(\d+[^a-z])", 1),
     ],
 )
 def test_usual_patterns(pattern: str, group: int) -> None:
@@ -115,6 +119,26 @@ def test_only_what_matters_is_undecided() -> None:
         True, False, False, True, False,
     ]  # fmt: skip
     assert decided(r"a([^b]+)$", 1, ["aé", "aé\n", "a\né", ""]) == [True, False, True, True]
+
+
+_MANY = "".join(map(chr, [*range(0x3000), 0x4E2D, 0xFF21, 0x1F600]))
+
+
+@pytest.mark.parametrize("case", ["", "(?i)"])
+def test_what_an_atom_is(case: str) -> None:
+    """What the tree says that a character or set matches is what the regex package matches."""
+    for atom in [
+        *map(regex.escape, map(chr, range(33, 127))), "[a-c]", "[A-Z]", "[S-T_]", "[^&#]", "[^k]", "[^kK]", "[^A-Za-z]",
+        ".", r"\w", r"\D", r"[^\d]", r"[^\s/]", r"[\dk]", "[^aA]",
+    ]:  # fmt: skip
+        node = read_pattern(case + atom)[0].branches[0][0].node
+        assert isinstance(node, Char)
+        assert not node.vague
+        found = regex.findall(case + atom, _MANY)
+        beyond = sum(not character.isascii() for character in found)
+        assert {ord(character) for character in found if character.isascii()} == node.ascii
+        if not node.unicode:
+            assert beyond == (len(_MANY) - 128 if node.other else 0)
 
 
 @pytest.mark.parametrize(
