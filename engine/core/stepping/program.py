@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
+from functools import lru_cache
 
 from engine.core.native.matcher import DEAD, NOTHING, REGISTERS, UNKNOWN, Program
-from engine.core.stepping.automaton import CLOSE, HIGH, OPEN, UNSURE, VARIES, Automaton, Done, Fork, Mark, Read, Test
+from engine.core.stepping.automaton import CLOSE, OPEN, UNSURE, VARIES, Automaton, Done, Fork, Mark, Read, Test
 from engine.core.stepping.grammar import Edge, Group, Item, Unusual, read_pattern
 from engine.core.stepping.needle import Needle, find_needle
 from engine.core.stepping.shape import looks
@@ -22,20 +23,24 @@ from engine.core.stepping.shape import looks
 __all__ = ["compile_program"]
 
 _STATES = 250
+_WORK = 100_000  # nodes and arcs looked at: some tenths of a second
 _END = 256  # the symbol that is read after the last byte
 _WORD = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
 
 # Where a mark is: in a register (from 0 on), or ``~n``: n bytes ago. None: not yet passed, or known by the node.
 type _Place = int | None
 type _Path = tuple[int, _Place, _Place]  # the next node, and where the marks are
+type _Reading = tuple[Read, _Place, _Place]
 type _State = tuple[str, tuple[_Path, ...]]  # what was read last, and the open paths
 
 
+@lru_cache(maxsize=64)
 def compile_program(pattern: str, group: int, *, full: bool) -> Program | None:
     """A program that finds what the pattern's group matches, exactly as ``regex`` does; None where there is none.
 
     Whether a character beyond ASCII is a digit, a space or part of a word only ``regex`` knows: a cell in which that
     matters is one that the program leaves undecided. So is, where the pattern has a ``$``, one that ends in a newline.
+    All threads get the same program, for it is made but once, in milliseconds.
 
     Args:
         pattern: valid.
@@ -67,15 +72,19 @@ class _Table:
     """The states of an automaton, found one from another."""
 
     def __init__(self, automaton: Automaton, *, full: bool) -> None:
-        """Raises Unusual: there are too many states, or registers."""
+        """Raises Unusual: there are too many states, or registers, or ways to them."""
         self._nodes = automaton.nodes
         self._distances = automaton.distances(OPEN), automaton.distances(CLOSE)
         tests = {node.edge.kind for node in automaton.nodes if isinstance(node, Test)}
         self._words = "word" in tests
         self.lines = "last" in tests
+        self._symbols_in: dict[int, list[int]] = {
+            members: [] for node in automaton.nodes if isinstance(node, Read) for members, _ in node.arcs
+        }
         self._symbols, self._class_of = self._classes()
         self._numbers: dict[_State, int] = {("", ()): DEAD, ("?", ()): UNKNOWN}
         self._steps: list[list[_Step]] = [[], []]
+        self._work = 0
         self._waiting: list[_State] = []
         fixed = full or automaton.only_at_start()
         befores = () if fixed else ("word", "other", "beyond") if self._words else ("",)
@@ -87,24 +96,32 @@ class _Table:
         self._begin = self._number((before, ((automaton.first if fixed else automaton.start, None, None),)))
         while self._waiting:
             state = self._waiting.pop()
-            self._steps[self._numbers[state]] = [self._step(state, symbol) for symbol in self._symbols]
+            steps = [self._steps_of(state, symbols) for symbols in self._symbols]
+            self._steps[self._numbers[state]] = [step for each in steps for step in each]
         self._put_off()
 
-    def _classes(self) -> tuple[list[int], list[int]]:
-        """One byte of each class of bytes that no node tells apart, and :data:`_END`; and each byte's class."""
-        sets = {members for node in self._nodes if isinstance(node, Read) for members, _ in node.arcs}
-        if self._words:
-            sets |= {sum(1 << byte for byte in _WORD), HIGH}
-        classes: dict[tuple[int, ...], int] = {}
-        symbols: list[int] = []
-        class_of: list[int] = []
+    def _classes(self) -> tuple[list[list[int]], list[int]]:
+        """One byte of each class of bytes that no node tells apart, those together that no test does; then
+        :data:`_END`. And the class of each byte, counted through."""
+        sets = list(self._symbols_in)
+        kinds: dict[str, dict[tuple[int, ...], list[int]]] = {}
         for byte in range(256):
-            kind = tuple(members >> byte & 1 for members in sets)
-            if kind not in classes:
-                classes[kind] = len(symbols)
-                symbols.append(byte)
-            class_of.append(classes[kind])
-        return [*symbols, _END], class_of
+            classes = kinds.setdefault(self._read(byte), {})
+            classes.setdefault(tuple(members >> byte & 1 for members in sets), []).append(byte)
+        class_of = [0] * 256
+        all_classes = [each for classes in kinds.values() for each in classes.values()]
+        for number, each in enumerate(all_classes):
+            for byte in each:
+                class_of[byte] = number
+        for members in sets:
+            self._symbols_in[members] = [each[0] for each in all_classes if members >> each[0] & 1]
+        return [[each[0] for each in classes.values()] for classes in kinds.values()] + [[_END]], class_of
+
+    def _read(self, symbol: int) -> str:
+        """What is to be known of a symbol once it was read."""
+        if not self._words:
+            return ""
+        return "beyond" if symbol >= 0x80 else "word" if symbol in _WORD else "other"
 
     def _number(self, state: _State) -> int:
         if state not in self._numbers:
@@ -115,24 +132,45 @@ class _Table:
             self._waiting.append(state)
         return self._numbers[state]
 
-    def _step(self, state: _State, symbol: int) -> _Step:
-        """Follows a state's paths to where they read the symbol, in order, until one of them is a match."""
+    def _steps_of(self, state: _State, symbols: list[int]) -> list[_Step]:
+        """What these symbols do to a state, which no test tells apart."""
+        reached = self._reached(state, symbols[0])
+        if reached is None:
+            return [_Step(UNKNOWN)] * len(symbols)
+        reads, match = reached
+        onward: dict[int, dict[int, _Path]] = {symbol: {} for symbol in symbols}
+        unsure: set[int] = set()
+        for node, opened, closed in reads:
+            for members, after in node.arcs:
+                for symbol in self._symbols_in[members]:
+                    if symbol not in onward:
+                        continue
+                    if after == UNSURE:
+                        unsure.add(symbol)
+                    onward[symbol].setdefault(after, (after, opened, closed))
+                    self._work += 1
+        return [
+            _Step(UNKNOWN) if symbol in unsure else self._onward(list(onward[symbol].values()), symbol, match)
+            for symbol in symbols
+        ]
+
+    def _reached(self, state: _State, symbol: int) -> tuple[list[_Reading], tuple[int, int] | None] | None:
+        """Follows a state's paths to where they read a byte, in order, until one of them is a match: where that is.
+
+        None: whether one goes on is for others to say.
+        """
         before, paths = state
         waiting = list(reversed(paths))
         seen: set[int] = set()
-        onward: dict[int, _Path] = {}
-        match: tuple[int, int] | None = None
+        reads: list[_Reading] = []
         while waiting:
             number, opened, closed = self._placed(waiting.pop())
             if number in seen:
                 continue
             seen.add(number)
             match self._nodes[number]:
-                case Read(arcs):
-                    for after in (after for members, after in arcs if members >> symbol & 1):
-                        if after == UNSURE:
-                            return _Step(UNKNOWN)
-                        onward.setdefault(after, (after, opened, closed))
+                case Read() as node:
+                    reads.append((node, opened, closed))
                 case Fork(ways):
                     waiting += [(way, opened, closed) for way in reversed(ways)]
                 case Mark(which, after):
@@ -140,15 +178,17 @@ class _Table:
                 case Test(edge, after):
                     holds = self._holds(edge, before, symbol)
                     if holds is None:
-                        return _Step(UNKNOWN)
+                        return None
                     if holds:
                         waiting.append((after, opened, closed))
                 case Done():
                     assert opened is not None
                     assert closed is not None
-                    match = (opened, closed)
-                    break
-        return self._onward(list(onward.values()), symbol, match)
+                    return reads, (opened, closed)
+        self._work += len(seen)
+        if self._work > _WORK:
+            raise Unusual
+        return reads, None
 
     def _placed(self, path: _Path) -> _Path:
         """The path, with the places that its node tells."""
@@ -184,8 +224,7 @@ class _Table:
         if len(registers) > REGISTERS:
             raise Unusual
         sets = tuple((register, place) for place, register in registers.items() if place != register)
-        before = ("beyond" if symbol >= 0x80 else "word" if symbol in _WORD else "other") if self._words else ""
-        return _Step(self._number((before, tuple(named))) if named else DEAD, sets, match)
+        return _Step(self._number((self._read(symbol), tuple(named))) if named else DEAD, sets, match)
 
     def _put_off(self) -> None:
         """Notes no match before a step to a state that always has a better one: the longer, which goes before it."""
