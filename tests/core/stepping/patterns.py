@@ -14,11 +14,12 @@ _ATOMS = [
     *"aabbck1/", r"\.", "é", "😀", "[ab]", "[^a]", "[^b/]", "[^kK]", "[i-s]", "[a-c_]", "[b-]", ".", r"[^\n]", r"\n",
     r"\t", r"\d", r"\w", r"\s", r"\W", r"[\d.]", r"[^\w]",
 ]  # fmt: skip
+_WORDS = ["key=", "/item/", "é=", "ab"]
 _EDGES = ["^", "$", r"\b", r"\A", r"\Z"]
 _QUANTIFIERS = ["*", "+", "?", "*", "+", "?", "{2}", "{1,2}", "{0,3}", "{2,}", "*?", "+?", "??", "{1,3}?"]
 _BEHIND = ["(?<=a)", "(?<=[ab]b)", "(?<=a|b)", "(?<=ab|c[^a])", "(?<=é)", r"(?<=\w)", "(?<=[?/]ab=)"]
 _AHEAD = ["(?=b)", "(?=[bc]|$)", "(?=a+b)", r"(?=\b)", "(?=[^a]|)", r"(?=/|\Z)"]
-_ODD = [*"abc1/._- \n\té٣ßAK\x00\x1c\u017f\u212a", "😀", "aa", "ab", "b=", "\r\n", "\u2028"]
+_ODD = [*"abc1/._- \n\té٣ßAK\x00\x1c\u017f\u212a", "😀", "aa", "ab", "b=", "\r\n", "\u2028", *_WORDS, "key", "item/"]
 
 
 def _quantified(atoms: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -36,7 +37,7 @@ def _within(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 _ITEMS = st.recursive(
-    st.one_of(_quantified(st.sampled_from(_ATOMS)), st.sampled_from([*"abc/", *_EDGES])), _within, max_leaves=6
+    st.one_of(_quantified(st.sampled_from(_ATOMS)), st.sampled_from([*"abc/", *_WORDS, *_EDGES])), _within, max_leaves=6
 )
 PATTERNS = st.one_of(
     _joined(_ITEMS),
@@ -59,7 +60,7 @@ def near_misses(tree: Group, random: Random, count: int) -> list[str]:
         for _ in range(random.choice((0, 0, 1, 2))):
             at = random.randrange(len(text) + 1)
             text = text[:at] + random.choice([*_ODD, ""]) + text[at + random.randrange(2) :]
-        texts.append(text[: random.choice((30, 30, random.randrange(9)))])
+        texts.append(text[: random.choice((60, 60, random.randrange(9)))])
     return texts
 
 
