@@ -1,4 +1,4 @@
-/* Cells in which a pattern's group is looked for, by a program that program.py made of the pattern.
+/* Cells in which a pattern's group is looked for, or its matches replaced, by a program that program.py made of it.
  *
  * A program is a table: for each state and byte the next state, or, from `states` on, a move, which has more to do than
  * that. Each byte of a cell is read once, or twice where a needle is searched for first: the time is bound by the
@@ -11,6 +11,7 @@
 
 typedef struct {
     const uint8_t *open, *close; /* no match: `open` is NULL */
+    const uint8_t *seen;         /* how far it was read */
     bool unknown;
 } Found;
 
@@ -71,11 +72,10 @@ static inline uint32_t land(const Program *m, const uint8_t *p) {
     return m->landings[state];
 }
 
-static Found search(const Program *m, const uint8_t *p, const uint8_t *end) {
+static Found search(const Program *m, uint32_t state, const uint8_t *p, const uint8_t *end) {
     const uint8_t *registers[REGISTERS];
     const uint8_t *needle = NULL; /* the first one that a match from `p` on could hold */
-    Found found = {NULL, NULL, false};
-    uint32_t state = (uint32_t)m->begin;
+    Found found = {NULL, NULL, end, false};
     registers[0] = p;
     for (;;) {
         const uint8_t *stop = end;
@@ -120,11 +120,34 @@ static Found search(const Program *m, const uint8_t *p, const uint8_t *end) {
         }
         if (next <= UNKNOWN) {
             found.unknown = next == UNKNOWN;
+            found.seen = p;
             return found;
         }
         state = next;
         p++;
     }
+}
+
+/* The next match of a cell in which one that was not empty ended at `p`. */
+static Found search_on(const Program *m, const uint8_t *p, const uint8_t *end) {
+    if (m->idle == 0) /* a match begins where the cell does, or nowhere */
+        return (Found){NULL, NULL, p, false};
+    bool alone = m->jump < IDLE + m->idle; /* else the state must know the byte before */
+    return search(m, (uint32_t)m->jump, alone ? p : p - 1, end);
+}
+
+typedef struct {
+    const uint8_t *p, *end;
+} Cell;
+
+/* Without cells' bytes there may be no buffer. */
+static inline Cell cell_at(const int32_t *offsets, const uint8_t *data, int64_t row) {
+    const uint8_t *p = data == NULL ? (const uint8_t *)"" : data + offsets[row];
+    return (Cell){p, p + (offsets[row + 1] - offsets[row])};
+}
+
+static inline bool left_alone(const Program *m, Cell cell) {
+    return m->lines && cell.end > cell.p && cell.end[-1] == '\n';
 }
 
 /* What the group matched in each cell: n + 1 ends, the bytes (no more than the cells'), and in `good` the bits of those
@@ -139,14 +162,12 @@ EXPORT int64_t match_cells(CELLS, const Program *program, uint8_t *good, int32_t
     *undecided = 0;
     ends[0] = 0;
     for (int64_t row = 0; row < n; row++) {
-        Found found = {NULL, NULL, false};
+        Found found = {NULL, NULL, NULL, false};
         if (is_valid(valid, bit + row)) {
-            /* Without cells' bytes there may be no buffer. */
-            const uint8_t *p = data == NULL ? (const uint8_t *)"" : data + offsets[row];
-            const uint8_t *end = p + (offsets[row + 1] - offsets[row]);
-            found.unknown = program->lines && end > p && end[-1] == '\n';
+            Cell cell = cell_at(offsets, data, row);
+            found.unknown = left_alone(program, cell);
             if (!found.unknown)
-                found = search(program, p, end);
+                found = search(program, (uint32_t)program->begin, cell.p, cell.end);
         }
         if (found.unknown) {
             set_bit(unsure, row);
@@ -160,6 +181,57 @@ EXPORT int64_t match_cells(CELLS, const Program *program, uint8_t *good, int32_t
             refused++;
         }
         ends[row + 1] = size;
+    }
+    return refused;
+}
+
+static inline uint8_t *append(uint8_t *out, const uint8_t *p, size_t size) {
+    if (size > 0)
+        memcpy(out, p, size);
+    return out + size;
+}
+
+/* A cell with every match replaced; NULL: undecided. Where much more is read than there is, as when each match is sought
+ * through to the end in vain for a longer one, that is left to others, who have a limit of time. */
+static uint8_t *replace(const Program *m, Cell cell, const uint8_t *text, int64_t size, uint8_t *out) {
+    const uint8_t *at = cell.p;
+    int64_t allowed = 256 + 8 * (cell.end - cell.p);
+    Found found = search(m, (uint32_t)m->begin, at, cell.end);
+    while (found.open != NULL && !found.unknown && (allowed -= found.seen - at) >= 0) {
+        out = append(out, at, (size_t)(found.open - at));
+        out = append(out, text, (size_t)size);
+        at = found.close;
+        found = search_on(m, at, cell.end);
+    }
+    if (found.unknown || allowed < 0)
+        return NULL;
+    return append(out, at, (size_t)(cell.end - at));
+}
+
+/* The cells with `text` in place of every match, none of which may be empty: as match_cells, but a cell without a match
+ * stays as it is, and there must be room for as many texts as the cells have bytes. */
+EXPORT int64_t replace_cells(CELLS, const Program *program, const uint8_t *text, int64_t text_size, uint8_t *good,
+                             int32_t *ends, uint8_t *bytes, uint8_t *unsure, int64_t *undecided) {
+    int64_t refused = 0;
+    uint8_t *out = bytes;
+    memset(good, 0, (size_t)(n + 7) / 8);
+    memset(unsure, 0, (size_t)(n + 7) / 8);
+    *undecided = 0;
+    ends[0] = 0;
+    for (int64_t row = 0; row < n; row++) {
+        if (is_valid(valid, bit + row)) {
+            Cell cell = cell_at(offsets, data, row);
+            uint8_t *done = left_alone(program, cell) ? NULL : replace(program, cell, text, text_size, out);
+            if (done != NULL) {
+                set_bit(good, row);
+                out = done;
+            } else {
+                set_bit(unsure, row);
+                ++*undecided;
+            }
+        }
+        refused += !is_valid(good, row);
+        ends[row + 1] = (int32_t)(out - bytes);
     }
     return refused;
 }

@@ -1,12 +1,14 @@
-"""A pattern's group in the cells of a column, by a C kernel. Only where :data:`~engine.core.native.kernels` is there.
+"""What a pattern matches in the cells of a column. Only where :data:`~engine.core.native.kernels` is there.
 
-It runs programs, which :mod:`engine.core.stepping.program` makes of patterns.
+They run programs, which :mod:`engine.core.stepping.program` makes of patterns.
 """
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import pyarrow as pa
@@ -77,10 +79,12 @@ class _Struct(ctypes.Structure):
 if kernels is not None:
     kernels.match_cells.argtypes = (*CELLS, ctypes.POINTER(_Struct), *(_ADDRESS,) * 5)
     kernels.match_cells.restype = _NUMBER
+    kernels.replace_cells.argtypes = (*CELLS, ctypes.POINTER(_Struct), ctypes.c_char_p, _NUMBER, *(_ADDRESS,) * 5)
+    kernels.replace_cells.restype = _NUMBER
 
 
 class Matcher:
-    """A program as the kernel takes it. Any thread may use it."""
+    """A program as the kernels take it. Any thread may use it."""
 
     def __init__(self, program: Program) -> None:
         made = program
@@ -92,18 +96,40 @@ class Matcher:
             made.lines,
         )  # fmt: skip
 
-    def __call__(self, column: pa.Array) -> tuple[pa.Array, pa.Array | None]:
+    def matched(self, column: pa.Array) -> tuple[pa.Array, pa.Array | None]:
         """What the group matched in each cell of a text column, null where the pattern does not match.
 
         Returns:
             The texts, and which cells are undecided, null until somebody else decides; None: none.
         """
         assert kernels is not None
-        rows, where, undecided = len(column), cells(column), _NUMBER()
-        good, unsure = room(validity_bytes(rows)), room(validity_bytes(rows))
-        ends, data = room(4 * (rows + 1)), room(data_size(column))
-        refused = kernels.match_cells(
-            *where, self._struct, good.address, ends.address, data.address, unsure.address, ctypes.addressof(undecided)
-        )
-        texts = pa.Array.from_buffers(pa.string(), rows, [good if refused else None, ends, data], refused)
-        return texts, bits(unsure, rows) if undecided.value else None
+        return _filled(column, data_size(column), partial(kernels.match_cells, *cells(column), self._struct))
+
+    def replaced(self, column: pa.Array, text: bytes) -> tuple[pa.Array, pa.Array | None]:
+        """A text column with ``text`` in place of all that the pattern matches, which must never be nothing.
+
+        Takes room for :meth:`most_replaced` bytes.
+
+        Returns:
+            As :meth:`matched` does.
+        """
+        assert kernels is not None
+        fill = partial(kernels.replace_cells, *cells(column), self._struct, text, len(text))
+        return _filled(column, self.most_replaced(column, text), fill)
+
+    @staticmethod
+    def most_replaced(column: pa.Array, text: bytes) -> int:
+        """How many bytes there are at most when every byte is replaced."""
+        return data_size(column) * max(1, len(text))
+
+
+def _filled(
+    column: pa.Array, most: int, fill: Callable[[int, int, int, int, int], int]
+) -> tuple[pa.Array, pa.Array | None]:
+    """What a kernel makes of a text column's cells, and which are undecided."""
+    rows, undecided = len(column), _NUMBER()
+    good, unsure = room(validity_bytes(rows)), room(validity_bytes(rows))
+    ends, data = room(4 * (rows + 1)), room(most)
+    refused = fill(good.address, ends.address, data.address, unsure.address, ctypes.addressof(undecided))
+    texts = pa.Array.from_buffers(pa.string(), rows, [good if refused else None, ends, data], refused)
+    return texts, bits(unsure, rows) if undecided.value else None

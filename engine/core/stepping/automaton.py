@@ -213,7 +213,7 @@ class Automaton:
         return self._group(node, after, certain=certain) if isinstance(node, Group) else self._char(node, after)
 
     def _char(self, node: Char, after: int) -> int:
-        if node.vague:
+        if node.vague or not (node.ascii or node.literal):  # [^\s\S] is anything, by the package
             raise Unusual
         for byte in reversed(node.literal.encode()):
             after = self._add(Read(((1 << byte, after),)))

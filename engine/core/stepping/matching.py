@@ -23,6 +23,8 @@ from engine.core.stepping.shape import Translation, free_length, translate
 
 __all__ = ["RegexKernel", "ReplaceKernel"]
 
+_ROOM = 1 << 26  # bytes that a column may take while it is replaced in, mostly never touched
+
 
 @dataclass(frozen=True, slots=True)
 class RegexKernel:
@@ -52,11 +54,7 @@ class RegexKernel:
         return of_text(column, lambda cells: of_distinct(cells, self._of_cells))
 
     def _matched(self, matcher: Matcher, column: pa.Array) -> Converted:
-        values, undecided = matcher(column)
-        if undecided is not None:
-            rest = of_distinct(column.filter(undecided), self._each)
-            values = pc.replace_with_mask(values, undecided, rest.values)
-        return self._judged(column, values)
+        return self._judged(column, _completed(column, *matcher.matched(column), self._each).values)
 
     def _of_cells(self, column: pa.Array) -> Converted:
         if self.quick is None or not _fits(self.quick, column):
@@ -92,6 +90,7 @@ class ReplaceKernel:
     most_bytes: int
     guard: Guard
     quick: Translation | None
+    matcher: Matcher | None
 
     @classmethod
     def make(cls, pattern: str, template: str, *, most_bytes: int, timeout_s: float) -> ReplaceKernel:
@@ -99,16 +98,29 @@ class ReplaceKernel:
         if quick is not None and not quick.shortest:  # empty matches: the two disagree on which of them count
             quick = None
         guard = Guard(timeout_s, free_length(pattern, repeated=True))
-        return cls(compile_pattern(pattern), template, most_bytes, guard, quick)
+        plain = native.kernels is not None and "\\" not in template
+        program = compile_program(pattern, 0, full=False, repeated=True) if plain else None
+        matcher = None if program is None else Matcher(program)
+        return cls(compile_pattern(pattern), template, most_bytes, guard, quick, matcher)
 
     def __call__(self, column: pa.Array) -> Converted:
         """Raises PatternTimeout: the pattern took longer than it may, on a cell or on all of them."""
-        return of_text(column, lambda cells: of_distinct(cells, self._of_cells))
+        return of_text(column, self._of_texts)
+
+    def _of_texts(self, column: pa.Array) -> Converted:
+        if self.matcher is None or native.kernels is None or not self._small(column):
+            return of_distinct(column, self._of_cells)
+        text = self.template.encode()
+        if self.matcher.most_replaced(column, text) > _ROOM:
+            return of_distinct(column, self._of_cells)
+        return _completed(column, *self.matcher.replaced(column, text), self._each)
+
+    def _small(self, column: pa.Array) -> bool:
+        """Whether no cell can become too long."""
+        return bool(widths(column)[1] * (1 + 4 * len(self.template)) <= self.most_bytes)
 
     def _of_cells(self, column: pa.Array) -> Converted:
-        longest = widths(column)[1]
-        small = longest * (1 + 4 * len(self.template)) <= self.most_bytes
-        if self.quick is not None and small and _fits(self.quick, column):
+        if self.quick is not None and self._small(column) and _fits(self.quick, column):
             return Converted(pc.replace_substring_regex(column, self.quick.pattern, self.template))
         return of_present(column, self._each)
 
@@ -126,6 +138,20 @@ class ReplaceKernel:
                 else:
                     found.append(result)
         return Converted(from_texts(found), faults)
+
+
+def _completed(
+    column: pa.Array, values: pa.Array, undecided: pa.Array | None, convert: Callable[[pa.Array], Converted]
+) -> Converted:
+    """The values, with those of undecided cells from ``convert``."""
+    if undecided is None:
+        return Converted(values)
+    rest = of_distinct(column.filter(undecided), convert)
+    faults = rest.faults
+    if faults:
+        rows = true_rows(undecided)
+        faults = [Fault(rows[fault.row], fault.code, fault.message) for fault in faults]
+    return Converted(pc.replace_with_mask(values, undecided, rest.values), faults)
 
 
 def _usable(quick: Translation | None) -> Translation | None:

@@ -18,7 +18,7 @@ from engine.core.native.matcher import DEAD, NOTHING, REGISTERS, UNKNOWN, Progra
 from engine.core.stepping.automaton import CLOSE, OPEN, UNSURE, VARIES, Automaton, Done, Fork, Mark, Read, Test
 from engine.core.stepping.grammar import Edge, Group, Item, Unusual, read_pattern
 from engine.core.stepping.needle import Needle, find_needle
-from engine.core.stepping.shape import looks
+from engine.core.stepping.shape import looks, misread, shortest
 
 __all__ = ["compile_program"]
 
@@ -35,7 +35,7 @@ type _State = tuple[str, tuple[_Path, ...]]  # what was read last, and the open 
 
 
 @lru_cache(maxsize=64)
-def compile_program(pattern: str, group: int, *, full: bool) -> Program | None:
+def compile_program(pattern: str, group: int, *, full: bool, repeated: bool = False) -> Program | None:
     """A program that finds what the pattern's group matches, exactly as ``regex`` does; None where there is none.
 
     Whether a character beyond ASCII is a digit, a space or part of a word only ``regex`` knows: a cell in which that
@@ -46,10 +46,16 @@ def compile_program(pattern: str, group: int, *, full: bool) -> Program | None:
         pattern: valid.
         group: the number of the group that is wanted; 0: the whole match.
         full: the whole text must match.
+        repeated: all matches are wanted, one after another. No program finds them where one may be empty, for then it
+            depends on the matcher which count, or where they look behind, at what was passed.
     """
     try:
         tree, _ = read_pattern(pattern)
+        if misread(tree):
+            return None
         behind, tree, ahead = (None, tree, None) if full else looks(tree)
+        if repeated and (behind is not None or not shortest(tree)):
+            return None
         if full:
             ahead = Group(((Item(Edge("end")),),))
         automaton = Automaton(behind, tree, ahead, group)

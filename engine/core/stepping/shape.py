@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 
 from engine.core.stepping.grammar import Char, Edge, Group, Item, Sequence, Unusual, read_pattern
 
-__all__ = ["Translation", "free_length", "looks", "shortest", "translate"]
+__all__ = ["Translation", "free_length", "looks", "misread", "shortest", "translate"]
 
 _STEPS = 5_000_000  # of a backtracking matcher: some tens of milliseconds
 _LONGEST = 10_000
@@ -140,7 +141,7 @@ def translate(pattern: str, group: int, *, full: bool, around: bool = False) -> 
     """
     try:
         tree, ignorecase = read_pattern(pattern)
-        if ignorecase:
+        if ignorecase or misread(tree):
             return None
         behind, tree, ahead = looks(tree) if around and not full else (None, tree, None)
         writer = _Writer(group)
@@ -152,6 +153,31 @@ def translate(pattern: str, group: int, *, full: bool, around: bool = False) -> 
     except Unusual:
         return None
     return Translation(rf"\A{text}\z" if full else text, writer.ascii_only, writer.one_line, shortest(tree))
+
+
+def misread(tree: Group) -> bool:
+    """Whether ``regex`` might take alternatives like ``[^a]|[^b]`` for ``[^ab]``, as it does (in 2026.8.31).
+
+    It makes a set of alternatives that are one character each, once it has taken out what they begin and end with.
+    """
+    return any(_lacking(each) > 1 for each in _choices(tree))
+
+
+def _choices(group: Group) -> Iterator[Group]:
+    """The groups that have alternatives, but for those within such ones."""
+    if len(group.branches) > 1:
+        yield group
+        return
+    for item in group.branches[0]:
+        if isinstance(item.node, Group):
+            yield from _choices(item.node)
+
+
+def _lacking(group: Group) -> int:
+    """How often there is a set in it of all characters but one, be it in both cases."""
+    nodes = [item.node for branch in group.branches for item in branch]
+    within = sum(_lacking(node) for node in nodes if isinstance(node, Group))
+    return within + sum(isinstance(node, Char) and node.other and 126 <= len(node.ascii) < 128 for node in nodes)
 
 
 def looks(tree: Group) -> tuple[Group | None, Group, Group | None]:

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "matcher.h"
-#include "programs.h" /* made by test_sanitized.py: `programs`, and how many, PROGRAMS */
+#include "programs.h" /* made by test_sanitized.py: PROGRAMS `programs`; those that replace are last */
 #include "rows.h"
 
 void json_forms(CELLS, uint8_t *, int64_t *);
@@ -21,6 +21,8 @@ int64_t utf8_faults(CELLS, uint8_t *);
 int64_t rows_size(Column *, int32_t, int64_t, const Form *);
 int64_t rows_write(const Column *, int32_t, int64_t, const Form *, uint8_t *);
 int64_t match_cells(CELLS, const Program *, uint8_t *, int32_t *, uint8_t *, uint8_t *, int64_t *);
+int64_t replace_cells(CELLS, const Program *, const uint8_t *, int64_t, uint8_t *, int32_t *, uint8_t *, uint8_t *,
+                      int64_t *);
 bool short_floats(const uint8_t *, int64_t, const double *, int64_t, int64_t *, uint8_t *);
 
 int csv_prove(const uint8_t *, int64_t, int64_t, uint8_t, uint8_t, int64_t *);
@@ -220,9 +222,17 @@ static void try_programs(Made m) {
         if (refused > m.rows || undecided > refused || ends[m.rows] > m.size)
             abort();
     }
+    int64_t text = below(4), most = m.size * (text > 1 ? text : 1);
+    uint8_t *longer = room(most);
+    for (int at = FIRST_REPEATED; at < PROGRAMS; at++) {
+        replace_cells(OF(m), programs + at, (const uint8_t *)"abc", text, good, ends, longer, unsure, &undecided);
+        if (undecided > m.rows || ends[m.rows] > most)
+            abort();
+    }
     free(good);
     free(unsure);
     free(bytes);
+    free(longer);
     free(ends);
 }
 

@@ -41,20 +41,19 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     empty.write_text("int main(void) { return 0; }\n", encoding="ascii")
     if subprocess.run([compiler, *FLAGS, "-o", folder / "empty", empty], capture_output=True, check=False).returncode:
         pytest.skip("the C compiler has no sanitizers")
-    made_of = [compile_program(pattern, group, full=full) for pattern, group in PATTERNS for full in (False, True)]
-    programs = [program for program in made_of if program is not None]
-    assert len(programs) > len(PATTERNS)
-    (folder / "programs.h").write_text(_in_c(programs), encoding="ascii")
+    once = [compile_program(pattern, group, full=full) for pattern, group in PATTERNS for full in (False, True)]
+    repeated = [compile_program(pattern, 0, full=False, repeated=True) for pattern, _ in PATTERNS]
+    (folder / "programs.h").write_text(_in_c(list(filter(None, once)), list(filter(None, repeated))), encoding="ascii")
     made = folder / "drive"
     sources = [Path(__file__).with_name("drive.c"), *SOURCES.glob("*.c")]
     subprocess.run([compiler, *FLAGS, "-I", SOURCES, "-I", folder, "-o", made, *sources], check=True)
     return made
 
 
-def _in_c(programs: list[Program]) -> str:
-    """The programs as arrays in C, each as long as what it holds."""
+def _in_c(once: list[Program], repeated: list[Program]) -> str:
+    """The programs as arrays in C, each as long as what it holds; those that replace are the last ones."""
     lines, structs = [], []
-    for number, each in enumerate(programs):
+    for number, each in enumerate(once + repeated):
         fields = [f"{name}_{number}" for name in _ARRAYS]
         for (name, (type_, code)), field in zip(_ARRAYS.items(), fields, strict=True):
             numbers = list(array(code, getattr(each, name))) or [0]  # C knows no empty arrays
@@ -63,7 +62,7 @@ def _in_c(programs: list[Program]) -> str:
         rest = (each.states, each.begin, each.idle, each.jump, len(each.needle), *each.rare, each.least, most)
         pointers = [f"(const void *){field}" for field in fields]
         structs.append(f"{{{', '.join([*pointers, *map(str, rest), str(int(each.lines))])}}},")
-    count = f"enum {{ PROGRAMS = {len(programs)} }};"
+    count = f"enum {{ FIRST_REPEATED = {len(once)}, PROGRAMS = {len(once + repeated)} }};"
     return "\n".join([*lines, "static const Program programs[] = {", *structs, "};", count, ""])
 
 

@@ -29,7 +29,7 @@ def decided(pattern: str, group: int, texts: list[str], *, full: bool = False) -
         return []
     compiled = regex.compile(pattern, cache_pattern=False)
     column = pa.array(["another", *texts, "one"], pa.string()).slice(1, len(texts))
-    values, undecided = Matcher(program)(column)
+    values, undecided = Matcher(program).matched(column)
     values.validate(full=True)
     sure = [True] * len(texts) if undecided is None else [not each for each in undecided.to_pylist()]
     matches = [compiled.fullmatch(text) if full else compiled.search(text) for text in texts]
@@ -38,9 +38,27 @@ def decided(pattern: str, group: int, texts: list[str], *, full: bool = False) -
     return sure
 
 
+def replaced(pattern: str, texts: list[str]) -> int:
+    """Holds a program that replaces to the regex package; how many cells it decided."""
+    program = compile_program(pattern, 0, full=False, repeated=True)
+    if program is None:
+        return 0
+    column = pa.array(["another", *texts, "one"], pa.string()).slice(1, len(texts))
+    count = 0
+    for template in ("", "<é>"):
+        values, undecided = Matcher(program).replaced(column, template.encode())
+        values.validate(full=True)
+        sure = [True] * len(texts) if undecided is None else [not each for each in undecided.to_pylist()]
+        made = [regex.sub(pattern, template, text) for text in texts]
+        expected = [text if known else None for text, known in zip(made, sure, strict=True)]
+        assert values.to_pylist() == expected, (pattern, texts)
+        count = sum(sure)
+    return count
+
+
 @needs_kernels
 def test_matches_the_same() -> None:
-    """Random patterns on texts made from them: for every group, what is decided is what the regex package finds."""
+    """Random patterns on texts made from them: what is decided, of every group or replaced, is as by ``regex``."""
     seen: Counter[str] = Counter()
 
     @settings(max_examples=examples(1000), deadline=None)
@@ -53,6 +71,7 @@ def test_matches_the_same() -> None:
             return
         longest = 10 if may_explode(pattern) else 60
         texts = [text[:longest] for text in near_misses(tree, Random(seed), 25)]
+        seen["replaced"] += replaced(pattern, texts)
         for group in range(compiled.groups + 1):
             sure = decided(pattern, group, texts, full=full)
             seen["patterns"] += 1
@@ -65,6 +84,7 @@ def test_matches_the_same() -> None:
     assert seen["programs"] > seen["patterns"] / 3
     assert seen["decided"] > seen["texts"] / 2
     assert seen["matches"] > seen["texts"] / 5
+    assert seen["replaced"] > seen["texts"] / 5
 
 
 _CELLS = [
@@ -110,6 +130,7 @@ def test_usual_patterns(pattern: str, group: int) -> None:
     sure = decided(pattern, group, _CELLS)
     assert sum(sure) > len(_CELLS) / 2
     decided(pattern, group, _CELLS, full=True)
+    replaced(pattern, _CELLS)
 
 
 @needs_kernels
@@ -145,12 +166,19 @@ def test_what_an_atom_is(case: str) -> None:
     "pattern",
     [
         r"(a)\1", "(?<!a)b", "a(?=b)c", "(?s).", "a++", "(a*)*", "(?:a?)+", r"\p{L}", "[[:alpha:]]", "(?:ab){e<=1}",
-        "(?<=a*)b", r"\X", "[é]", "a{1,500}", "[^,]{200}",
+        "(?<=a*)b", r"\X", "[é]", "a{1,500}", "[^,]{200}", "[^a]|[^b]", "x[^a]|x[^b]", r"[^\s\S]",
     ],
 )  # fmt: skip
 def test_what_has_no_program(pattern: str) -> None:
     """What is not read, may repeat nothing, or would take too many states stays with others."""
     assert compile_program(pattern, 0, full=False) is None
+
+
+@pytest.mark.parametrize("pattern", ["a*", "a|", "^", r"\b", "(?<=a)b", "$"])
+def test_what_replaces_nothing(pattern: str) -> None:
+    """Patterns that may match nothing, or look behind, have no program that finds all matches."""
+    assert compile_program(pattern, 0, full=False) is not None
+    assert compile_program(pattern, 0, full=False, repeated=True) is None
 
 
 @pytest.mark.parametrize(("pattern", "group"), [("(a)?b", 1), ("(a)|b", 1), ("(?:(a)|b)", 1), ("(?:(a)b)+", 1)])
