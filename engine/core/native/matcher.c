@@ -73,10 +73,9 @@ static inline uint32_t land(const Program *m, const uint8_t *p) {
 }
 
 static Found search(const Program *m, uint32_t state, const uint8_t *p, const uint8_t *end) {
-    const uint8_t *registers[REGISTERS];
+    const uint8_t *registers[REGISTERS]; /* a program reads none before it has set it */
     const uint8_t *needle = NULL; /* the first one that a match from `p` on could hold */
     Found found = {NULL, NULL, end, false};
-    registers[0] = p;
     for (;;) {
         const uint8_t *stop = end;
         /* No path is open: a match begins here or later, so no earlier than the next needle allows. */

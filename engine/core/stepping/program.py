@@ -1,4 +1,4 @@
-"""Patterns for the C kernel ``match_cells``: compiled beforehand into a table of what each byte leads to.
+"""Patterns for the C kernels of ``matcher.c``: compiled beforehand into a table of what each byte leads to.
 
 A backtracking matcher tries one path after another, from the first place on; whichever succeeds first is the match.
 Here all paths that are still open go on side by side, in the order in which they would be tried (Pike; Cox, "Regular
