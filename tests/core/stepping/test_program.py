@@ -81,10 +81,11 @@ def test_matches_the_same() -> None:
             seen["matches"] += sum(bool(compiled.search(text)) for text in texts) if sure and not group else 0
 
     hold()
-    assert seen["programs"] > seen["patterns"] / 3
-    assert seen["decided"] > seen["texts"] / 2
-    assert seen["matches"] > seen["texts"] / 5
-    assert seen["replaced"] > seen["texts"] / 5
+    # A third of what is usual at most, for examples differ from run to run.
+    assert seen["programs"] > seen["patterns"] / 8
+    assert seen["decided"] > seen["texts"] / 4
+    assert seen["matches"] > seen["texts"] / 20
+    assert seen["replaced"] > seen["texts"] / 20
 
 
 _CELLS = [
