@@ -13,7 +13,18 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-__all__ = ["LIBRARY", "Cells", "address", "bits", "cells", "filled_bytes", "kernels", "room", "validity_bytes"]
+__all__ = [
+    "LIBRARY",
+    "Cells",
+    "address",
+    "bits",
+    "cells",
+    "data_size",
+    "filled_bytes",
+    "kernels",
+    "room",
+    "validity_bytes",
+]
 
 LIBRARY = Path(__file__).with_name("libkernels.so.1")  # no name of a module: Python would take it for one
 """Where ``scripts/build_native.py`` puts it."""
@@ -61,6 +72,15 @@ def cells(column: pa.Array) -> Cells:
 
 def address(buffer: pa.Buffer | None) -> int:
     return buffer.address if buffer is not None else 0
+
+
+def data_size(column: pa.Array) -> int:
+    """How many bytes the cells of a text or binary column have, with those beneath nulls."""
+    if not len(column):
+        return 0
+    offsets = memoryview(column.buffers()[1]).cast("i")
+    size: int = offsets[column.offset + len(column)] - offsets[column.offset]
+    return size
 
 
 def room(size: int) -> pa.Buffer:

@@ -9,7 +9,7 @@ import ctypes
 
 import pyarrow as pa
 
-from engine.core.native import CELLS, bits, cells, kernels, room, validity_bytes
+from engine.core.native import CELLS, bits, cells, data_size, kernels, room, validity_bytes
 
 __all__ = ["decode_base64", "read_uuids", "utf8_faults"]
 
@@ -29,7 +29,7 @@ def decode_base64(column: pa.Array, *, urlsafe: bool) -> pa.Array:
     """A text column's bytes, padded strict base64 of either alphabet."""
     assert kernels is not None
     rows, where = len(column), cells(column)
-    good, ends, data = room(validity_bytes(rows)), room(4 * (rows + 1)), room(_size(column) // 4 * 3)
+    good, ends, data = room(validity_bytes(rows)), room(4 * (rows + 1)), room(data_size(column) // 4 * 3)
     refused = kernels.base64_decode(*where, urlsafe, good.address, ends.address, data.address)
     return pa.Array.from_buffers(pa.binary(), rows, [good if refused else None, ends, data], refused)
 
@@ -48,12 +48,3 @@ def utf8_faults(column: pa.Array) -> pa.Array | None:
     assert kernels is not None
     bad = room(validity_bytes(len(column)))
     return bits(bad, len(column)) if kernels.utf8_faults(*cells(column), bad.address) else None
-
-
-def _size(column: pa.Array) -> int:
-    """How many bytes the cells have."""
-    if not len(column):
-        return 0
-    offsets = memoryview(column.buffers()[1]).cast("i")
-    size: int = offsets[column.offset + len(column)] - offsets[column.offset]
-    return size

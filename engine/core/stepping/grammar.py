@@ -77,7 +77,7 @@ type Sequence = tuple[Item, ...]
 
 
 def read_pattern(pattern: str) -> tuple[Group, bool]:
-    """The tree of a valid pattern, and whether it ignores case: then a :class:`Char` is at least what it matches.
+    """The tree of a valid pattern, and whether it ignores case. Then too a :class:`Char` is what it matches.
 
     Raises:
         Unusual: the pattern uses something that is not read here.
@@ -208,6 +208,9 @@ class _Reader:
         self.at = end + 1
         negated = body.startswith("^")
         inside, unicode = _members(body[1:] if negated else body)
+        if self._ignorecase:
+            inside, folded = _both_cases(inside)
+            unicode = unicode or folded
         return Char(_ALL - inside if negated else inside, other=negated or unicode, unicode=unicode)
 
 
@@ -218,10 +221,19 @@ def _literal(character: str) -> Char:
 
 
 def _in_any_case(node: Char) -> Char:
-    """At least what the node matches when case does not count. Some letters equal one beyond ASCII (``k``: Kelvin)."""
-    other = node.other or bool(node.ascii & _FOLDED_BEYOND)
-    both = node.ascii | (_FOLDED_BEYOND if other else frozenset())
-    return Char(both | frozenset(bytes(both).swapcase()), other=other, vague=True)
+    """What a node matches where case does not count; sets, which may be negated, have seen to that themselves."""
+    if node.literal:
+        return Char(_FOLDED_BEYOND, other=True, vague=True)
+    if node.other:
+        return node
+    both, folded = _both_cases(node.ascii)
+    return Char(both, other=folded, unicode=folded)
+
+
+def _both_cases(members: frozenset[int]) -> tuple[frozenset[int], bool]:
+    """The members in either case, and whether some equal a character beyond ASCII then (``k``: Kelvin)."""
+    both = members | frozenset(bytes(members).swapcase())
+    return both, bool(both & _FOLDED_BEYOND)
 
 
 def _members(body: str) -> tuple[frozenset[int], bool]:

@@ -1,4 +1,4 @@
-"""The kernels of ``regex`` and ``replace``: RE2 where it is bound to match the same, else ``regex``."""
+"""The kernels of ``regex`` and ``replace``: a program or RE2 where it is bound to match the same, else ``regex``."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import regex
 
+from engine.core import native
 from engine.core.columns import Converted, Fault, column_bytes, true_rows, widths
+from engine.core.native.matcher import Matcher
 from engine.core.patterns import compile_pattern
 from engine.core.reference import CellFault
 from engine.core.stepping import reference
 from engine.core.stepping.cells import from_texts, of_distinct, of_present, of_text, texts
 from engine.core.stepping.guard import Guard
+from engine.core.stepping.program import compile_program
 from engine.core.stepping.shape import Translation, free_length, translate
 
 __all__ = ["RegexKernel", "ReplaceKernel"]
+
+_ROOM = 1 << 26  # bytes that a column may take while it is replaced in, mostly never touched
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +36,33 @@ class RegexKernel:
     required: bool
     guard: Guard
     quick: Translation | None
+    matcher: Matcher | None
 
     @classmethod
     def make(cls, pattern: str, group: int | str, *, full: bool, required: bool, timeout_s: float) -> RegexKernel:
         compiled = compile_pattern(pattern)
         number = compiled.groupindex[group] if isinstance(group, str) else group
         quick = _usable(translate(pattern, number, full=full, around=True))
-        return cls(compiled, number, full, required, Guard(timeout_s, free_length(pattern)), quick)
+        program = None if native.kernels is None else compile_program(pattern, number, full=full)
+        matcher = None if program is None else Matcher(program)
+        return cls(compiled, number, full, required, Guard(timeout_s, free_length(pattern)), quick, matcher)
 
     def __call__(self, column: pa.Array) -> Converted:
         """Raises PatternTimeout: the pattern took longer than it may, on a cell or on all of them."""
+        if self.matcher is not None and native.kernels is not None:
+            return of_text(column, partial(self._matched, self.matcher))  # as fast as to look which cells are distinct
         return of_text(column, lambda cells: of_distinct(cells, self._of_cells))
+
+    def _matched(self, matcher: Matcher, column: pa.Array) -> Converted:
+        return self._judged(column, _completed(column, *matcher.matched(column), self._each).values)
 
     def _of_cells(self, column: pa.Array) -> Converted:
         if self.quick is None or not _fits(self.quick, column):
             return of_present(column, self._each)
-        values = pc.struct_field(pc.extract_regex(column, self.quick.pattern), [0])
+        return self._judged(column, pc.struct_field(pc.extract_regex(column, self.quick.pattern), [0]))
+
+    def _judged(self, column: pa.Array, values: pa.Array) -> Converted:
+        """What a group matched that takes part in every match: it is null only where there is none."""
         if not self.required or values.null_count == column.null_count:
             return Converted(values)
         unmatched = pc.and_(pc.is_null(values), pc.is_valid(column))
@@ -74,6 +90,7 @@ class ReplaceKernel:
     most_bytes: int
     guard: Guard
     quick: Translation | None
+    matcher: Matcher | None
 
     @classmethod
     def make(cls, pattern: str, template: str, *, most_bytes: int, timeout_s: float) -> ReplaceKernel:
@@ -81,16 +98,29 @@ class ReplaceKernel:
         if quick is not None and not quick.shortest:  # empty matches: the two disagree on which of them count
             quick = None
         guard = Guard(timeout_s, free_length(pattern, repeated=True))
-        return cls(compile_pattern(pattern), template, most_bytes, guard, quick)
+        plain = native.kernels is not None and "\\" not in template
+        program = compile_program(pattern, 0, full=False, repeated=True) if plain else None
+        matcher = None if program is None else Matcher(program)
+        return cls(compile_pattern(pattern), template, most_bytes, guard, quick, matcher)
 
     def __call__(self, column: pa.Array) -> Converted:
         """Raises PatternTimeout: the pattern took longer than it may, on a cell or on all of them."""
-        return of_text(column, lambda cells: of_distinct(cells, self._of_cells))
+        return of_text(column, self._of_texts)
+
+    def _of_texts(self, column: pa.Array) -> Converted:
+        if self.matcher is None or native.kernels is None or not self._small(column):
+            return of_distinct(column, self._of_cells)
+        text = self.template.encode()
+        if self.matcher.most_replaced(column, text) > _ROOM:
+            return of_distinct(column, self._of_cells)
+        return _completed(column, *self.matcher.replaced(column, text), self._each)
+
+    def _small(self, column: pa.Array) -> bool:
+        """Whether no cell can become too long."""
+        return bool(widths(column)[1] * (1 + 4 * len(self.template)) <= self.most_bytes)
 
     def _of_cells(self, column: pa.Array) -> Converted:
-        longest = widths(column)[1]
-        small = longest * (1 + 4 * len(self.template)) <= self.most_bytes
-        if self.quick is not None and small and _fits(self.quick, column):
+        if self.quick is not None and self._small(column) and _fits(self.quick, column):
             return Converted(pc.replace_substring_regex(column, self.quick.pattern, self.template))
         return of_present(column, self._each)
 
@@ -108,6 +138,20 @@ class ReplaceKernel:
                 else:
                     found.append(result)
         return Converted(from_texts(found), faults)
+
+
+def _completed(
+    column: pa.Array, values: pa.Array, undecided: pa.Array | None, convert: Callable[[pa.Array], Converted]
+) -> Converted:
+    """The values, with those of undecided cells from ``convert``."""
+    if undecided is None:
+        return Converted(values)
+    rest = of_distinct(column.filter(undecided), convert)
+    faults = rest.faults
+    if faults:
+        rows = true_rows(undecided)
+        faults = [Fault(rows[fault.row], fault.code, fault.message) for fault in faults]
+    return Converted(pc.replace_with_mask(values, undecided, rest.values), faults)
 
 
 def _usable(quick: Translation | None) -> Translation | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 
 from engine.core.stepping.grammar import Char, Edge, Group, Item, Sequence, Unusual, read_pattern
 
-__all__ = ["Translation", "free_length", "translate"]
+__all__ = ["Translation", "free_length", "looks", "misread", "shortest", "translate"]
 
 _STEPS = 5_000_000  # of a backtracking matcher: some tens of milliseconds
 _LONGEST = 10_000
@@ -140,9 +141,9 @@ def translate(pattern: str, group: int, *, full: bool, around: bool = False) -> 
     """
     try:
         tree, ignorecase = read_pattern(pattern)
-        if ignorecase:
+        if ignorecase or misread(tree):
             return None
-        behind, tree, ahead = _looks(tree) if around and not full else (None, tree, None)
+        behind, tree, ahead = looks(tree) if around and not full else (None, tree, None)
         writer = _Writer(group)
         text = writer.group(tree, certain=True)
         if not writer.found and group:
@@ -151,10 +152,35 @@ def translate(pattern: str, group: int, *, full: bool, around: bool = False) -> 
         text = (writer.look(behind) if behind else "") + text + (writer.look(ahead) if ahead else "")
     except Unusual:
         return None
-    return Translation(rf"\A{text}\z" if full else text, writer.ascii_only, writer.one_line, _shortest(tree))
+    return Translation(rf"\A{text}\z" if full else text, writer.ascii_only, writer.one_line, shortest(tree))
 
 
-def _looks(tree: Group) -> tuple[Group | None, Group, Group | None]:
+def misread(tree: Group) -> bool:
+    """Whether ``regex`` might take alternatives like ``[^a]|[^b]`` for ``[^ab]``, as it does (in 2026.8.31).
+
+    It makes a set of alternatives that are one character each, once it has taken out what they begin and end with.
+    """
+    return any(_lacking(each) > 1 for each in _choices(tree))
+
+
+def _choices(group: Group) -> Iterator[Group]:
+    """The groups that have alternatives, but for those within such ones."""
+    if len(group.branches) > 1:
+        yield group
+        return
+    for item in group.branches[0]:
+        if isinstance(item.node, Group):
+            yield from _choices(item.node)
+
+
+def _lacking(group: Group) -> int:
+    """How often there is a set in it of all characters but one, be it in both cases."""
+    nodes = [item.node for branch in group.branches for item in branch]
+    within = sum(_lacking(node) for node in nodes if isinstance(node, Group))
+    return within + sum(isinstance(node, Char) and node.other and 126 <= len(node.ascii) < 128 for node in nodes)
+
+
+def looks(tree: Group) -> tuple[Group | None, Group, Group | None]:
     """A look behind at the very start, the rest, and a look ahead at the very end.
 
     To match what is looked for, too, changes nothing for the rest: behind, it has one length, so the leftmost match
@@ -213,7 +239,7 @@ class _Writer:
     def _item(self, item: Item, certain: bool) -> str:
         once = (item.least, item.most) == (1, 1)
         if isinstance(item.node, Group):
-            if not once and not _shortest(item.node):
+            if not once and not shortest(item.node):
                 raise Unusual
             text = self.group(item.node, certain=certain and once)
         else:
@@ -249,13 +275,14 @@ def _ranges(members: frozenset[int]) -> str:
     return "".join(f"\\x{start:02x}-\\x{end:02x}" for start, end in zip(starts, ends, strict=True))
 
 
-def _shortest(group: Group) -> int:
+def shortest(group: Group) -> int:
+    """The fewest characters that the group matches."""
     return min(map(_shortest_of, group.branches))
 
 
 def _shortest_of(sequence: Sequence) -> int:
     return sum(
-        item.least * (_shortest(item.node) if isinstance(item.node, Group) else int(isinstance(item.node, Char)))
+        item.least * (shortest(item.node) if isinstance(item.node, Group) else int(isinstance(item.node, Char)))
         for item in sequence
         if not (isinstance(item.node, Group) and item.node.look)
     )

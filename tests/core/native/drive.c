@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "matcher.h"
+#include "programs.h" /* made by test_sanitized.py: PROGRAMS `programs`; those that replace are last */
 #include "rows.h"
 
 void json_forms(CELLS, uint8_t *, int64_t *);
@@ -18,6 +20,9 @@ int64_t uuids(CELLS, uint8_t *, int32_t *, uint8_t *);
 int64_t utf8_faults(CELLS, uint8_t *);
 int64_t rows_size(Column *, int32_t, int64_t, const Form *);
 int64_t rows_write(const Column *, int32_t, int64_t, const Form *, uint8_t *);
+int64_t match_cells(CELLS, const Program *, uint8_t *, int32_t *, uint8_t *, uint8_t *, int64_t *);
+int64_t replace_cells(CELLS, const Program *, const uint8_t *, int64_t, uint8_t *, int32_t *, uint8_t *, uint8_t *,
+                      int64_t *);
 bool short_floats(const uint8_t *, int64_t, const double *, int64_t, int64_t *, uint8_t *);
 
 void csv_lines(const uint8_t *, int64_t, int64_t *);
@@ -209,6 +214,29 @@ static void try_numbers(Made m) {
     free(values);
 }
 
+static void try_programs(Made m) {
+    uint8_t *good = room((m.rows + 7) / 8), *unsure = room((m.rows + 7) / 8), *bytes = room(m.size);
+    int32_t *ends = room(4 * (m.rows + 1));
+    int64_t undecided;
+    for (int at = 0; at < PROGRAMS; at++) {
+        int64_t refused = match_cells(OF(m), programs + at, good, ends, bytes, unsure, &undecided);
+        if (refused > m.rows || undecided > refused || ends[m.rows] > m.size)
+            abort();
+    }
+    int64_t text = below(4), most = m.size * (text > 1 ? text : 1);
+    uint8_t *longer = room(most);
+    for (int at = FIRST_REPEATED; at < PROGRAMS; at++) {
+        replace_cells(OF(m), programs + at, (const uint8_t *)"abc", text, good, ends, longer, unsure, &undecided);
+        if (undecided > m.rows || ends[m.rows] > most)
+            abort();
+    }
+    free(good);
+    free(unsure);
+    free(bytes);
+    free(longer);
+    free(ends);
+}
+
 /* A text of any bytes, its quotes in their places or not, as columns of two cells a row. */
 static void try_csv(void) {
     static const char *const pieces[] = {",", "\n", "\r\n", "\"", "\"\"", "\"a\",", "\"b\"\"c\"\n", "a,b\n", "\n\n", "\xff"};
@@ -264,6 +292,7 @@ int main(int count, char **arguments) {
         try_texts(m);
         try_rows(m);
         try_numbers(m);
+        try_programs(m);
         try_csv();
         free(m.valid);
         free(m.data);

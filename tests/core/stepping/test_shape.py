@@ -95,6 +95,7 @@ def test_re2_matches_the_same(seed: int) -> None:
     [
         r"(a)\1", "(?<=a)b", "(?=a)b", "(?i)a", "(?s).", "a++", "(?>a)", "(a*)*", "(?:a|)b", r"\p{L}", "[[:alpha:]]",
         "[a&&b]", "(?:ab){e<=1}", "(?P<x>a)|(?P<x>b)", r"\X", r"\R", "(?R)?a", "[é]", r"\x41", "(?|(a)|(b))", "a{,3}",
+        "[^a]|[^b]", "x(?:y|[^a]|(?:b|[^c]))",
     ],
 )  # fmt: skip
 def test_what_re2_does_not_do(pattern: str) -> None:
