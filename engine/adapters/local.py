@@ -27,6 +27,7 @@ __all__ = ["LocalStore"]
 
 _KEY = "key"  # in an upload's folder: which key it is for
 _DATA = "data"  # in an upload's folder: its bytes
+_RELEASED_BYTES = 4 << 20  # written between two calls that have the disk begin with them
 _PART_BYTES = 1 << 20  # of a shared one: what is written at once need not be held
 _PARTS = "[0-9]" * 5  # and the parts of a shared one that are not yet among them
 
@@ -318,6 +319,7 @@ class _LocalUpload:
         self._key = key
         self._upload_id = upload_id
         self._handle: int | None = handle
+        self._unreleased = 0
 
     async def write(self, data: bytes) -> None:
         assert self._handle is not None, "write after finish or abort"
@@ -325,6 +327,10 @@ class _LocalUpload:
             rest = memoryview(data)
             while rest:
                 rest = rest[os.write(self._handle, rest) :]
+            self._unreleased += len(data)
+            if self._unreleased >= _RELEASED_BYTES:
+                local_files.release(self._handle)
+                self._unreleased = 0
         await asyncio.sleep(0)
 
     async def finish(self) -> PendingUpload:
