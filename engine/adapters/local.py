@@ -28,7 +28,7 @@ __all__ = ["LocalStore"]
 _KEY = "key"  # in an upload's folder: which key it is for
 _DATA = "data"  # in an upload's folder: its bytes
 _RELEASED_BYTES = 4 << 20  # written between two calls that have the disk begin with them
-_PART_BYTES = 1 << 20  # of a shared one: what is written at once need not be held
+_PART_BYTES = 4 << 20  # of a shared one: what is written at once need not be held
 _PARTS = "[0-9]" * 5  # and the parts of a shared one that are not yet among them
 
 
