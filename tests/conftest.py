@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+from tests.batches import Watching, open_watching
 from tests.moto import LOCAL_AWS_ENV, Aws, moto_server
 
 # Time limits of examples would fail on a busy machine; what hangs is ended by the test's own time limit.
@@ -55,3 +56,10 @@ def bucket(aws: Aws) -> str:
 def queue_url(aws: Aws) -> str:
     """A fresh, empty queue with a visibility timeout of 30 s."""
     return aws.queue()
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[Watching]:
+    """Watched stores in memory and a pool over them, for what runs batches."""
+    async with open_watching() as world:
+        yield world

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.faults.test_proxy import SIGNED
+from tests.faults.proxied import SIGNED
 from tests.moto import Aws
 
 ROOT = Path(__file__).parents[2]
