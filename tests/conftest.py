@@ -9,6 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from engine.pool.build import is_free_threaded
 from tests.batches import Watching, open_watching
 from tests.moto import LOCAL_AWS_ENV, Aws, moto_server
 
@@ -17,6 +18,19 @@ hypothesis.settings.register_profile(
     "engine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
 )
 hypothesis.settings.load_profile("engine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves what every build would prove alike to the one that its ``one_build`` names."""
+    this = "free-threaded" if is_free_threaded() else "gil"
+    for item in items:
+        marker = item.get_closest_marker("one_build")
+        if marker is None:
+            continue
+        (build,) = marker.args
+        assert build in ("free-threaded", "gil"), item.nodeid
+        if build != this:
+            item.add_marker(pytest.mark.skip(reason=f"the same on every build: left to {build} builds"))
 
 
 @pytest.fixture(scope="session", autouse=True)

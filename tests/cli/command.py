@@ -11,9 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ENGINE", "MAPPING", "engine", "started", "write_mapping"]
+import pytest
+
+__all__ = ["ENGINE", "EXECUTORS", "MAPPING", "engine", "started", "write_mapping"]
 
 ENGINE = Path(sys.executable).with_name("engine")
+
+# Each on the build that it is for; that all four pairs write the same bytes is proved in one place, tests/integration.
+EXECUTORS = [
+    pytest.param("threads", marks=pytest.mark.one_build("free-threaded")),
+    pytest.param("processes", marks=pytest.mark.one_build("gil")),
+]
 
 MAPPING: dict[str, Any] = {
     "version": 1,

@@ -5,7 +5,11 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import pytest
+
 from tests.cli.command import engine, write_mapping
+
+pytestmark = pytest.mark.one_build("gil")
 
 
 def test_a_sound_mapping_and_its_sample(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from tests.cli.command import engine
 
+pytestmark = pytest.mark.one_build("gil")
+
 DATA = Path(__file__).parents[2] / ".cache" / "data"
 
 PEOPLE = "id;amount;at;token\n" + "".join(

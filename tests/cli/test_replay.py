@@ -14,6 +14,8 @@ from engine.manifest import Manifest
 from tests.cli.command import MAPPING, engine, write_mapping
 from tests.moto import Aws
 
+pytestmark = pytest.mark.one_build("gil")
+
 FILES = {
     "day/mixed.csv": 'id,name\n1,Ann\nx,Bob\n3,"two\nlines"\n#4,"five\nlines"\n5,a,b\n',
     "day/deep/a.csv": "name,id\nCid,#7\nDan,8\n",

@@ -13,6 +13,8 @@ from tests.cli.command import MAPPING, engine
 from tests.moto import Aws
 from tests.site import Site
 
+pytestmark = pytest.mark.one_build("gil")
+
 
 @pytest.fixture
 def site(tmp_path: Path, aws: Aws) -> Site:

@@ -14,6 +14,8 @@ from tests.faults import DROP, Alter, Refuse, Rule, fault_proxy
 from tests.faults.proxied import ANY, BODY, SIGNED, SIZE, Site
 from tests.moto import Aws
 
+pytestmark = pytest.mark.one_build("gil")
+
 
 def test_without_rules_nothing_changes(site: Site) -> None:
     """Requests and answers pass whole, several on one connection; each call is told as what it was."""

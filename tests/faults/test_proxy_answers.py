@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from tests.faults import Alter, Delay, Drip, Match, Refuse, Replay, Substitute, replacing
 from tests.faults.proxied import BODY, SIGNED, Site
+
+pytestmark = pytest.mark.one_build("gil")
 
 
 def test_delayed_and_dripping(site: Site) -> None:

@@ -11,6 +11,8 @@ import pytest
 from tests.faults import DROP, LOSE_ANSWER, RESET, Cut, Hold, Match
 from tests.faults.proxied import BODY, SIGNED, SIZE, Site
 
+pytestmark = pytest.mark.one_build("gil")
+
 
 @pytest.mark.parametrize("how", ["close", "reset"])
 @pytest.mark.parametrize("after", [0, 1, 100_000, SIZE - 1])

@@ -14,6 +14,8 @@ import pytest
 from tests.faults.proxied import SIGNED
 from tests.moto import Aws
 
+pytestmark = pytest.mark.one_build("gil")
+
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "tests.faults"]
 LARGE = 96 * 1024 * 1024

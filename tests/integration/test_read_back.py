@@ -17,7 +17,7 @@ from tests.core.encoders.outside import expected_cell, read
 from tests.core.encoders.typed import EXTREMES, extreme_rows
 from tests.oracle import Expected, Json, expect, read_jsonl, text_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.one_build("gil"), pytest.mark.slow]
 
 KINDS = list(EXTREMES)
 NAMES = [f"c{place}" for place in range(len(KINDS))]

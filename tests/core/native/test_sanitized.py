@@ -12,6 +12,8 @@ import pytest
 from engine.core import native
 from tests.examples import at_least
 
+pytestmark = pytest.mark.one_build("free-threaded")
+
 SOURCES = Path(native.__file__).parent
 FLAGS = ["-std=gnu17", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-Wall", "-Wextra"]
 
