@@ -1,19 +1,23 @@
-"""Runs the real ``engine`` command of the environment under test, as a process of its own."""
+"""Runs the ``engine`` command of the environment under test, as a process of its own or, quicker, in this one."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
-__all__ = ["ENGINE", "EXECUTORS", "MAPPING", "engine", "started", "write_mapping"]
+from engine.cli import main
+
+__all__ = ["ENGINE", "EXECUTORS", "MAPPING", "engine", "engine_here", "started", "write_mapping"]
 
 ENGINE = Path(sys.executable).with_name("engine")
 
@@ -48,6 +52,24 @@ def engine(
         text=True,
         check=False,
     )
+
+
+def engine_here(
+    *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The same in this process, without the second that a process takes to begin: for what a command does and says.
+    How the process begins, ends and takes signals, :func:`engine` shows."""
+    written = [io.BytesIO(), io.BytesIO()]
+    output, errors = (io.TextIOWrapper(each, encoding="utf-8", write_through=True) for each in written)
+    with (
+        chdir(cwd),
+        patch.dict(os.environ, environment(**(env or {})), clear=True),
+        redirect_stdout(output),
+        redirect_stderr(errors),
+    ):
+        status = main([str(argument) for argument in arguments])
+    said = [each.getvalue().decode() for each in written]
+    return subprocess.CompletedProcess(list(arguments), status, *said)
 
 
 @contextmanager
