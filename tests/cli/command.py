@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -14,14 +15,15 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+import structlog
 
 from engine.cli import main
 
-__all__ = ["ENGINE", "EXECUTORS", "MAPPING", "engine", "engine_here", "started", "write_mapping"]
+__all__ = ["ENGINE", "EXECUTORS", "MAPPING", "engine", "engine_here", "started", "untouched_logging", "write_mapping"]
 
 ENGINE = Path(sys.executable).with_name("engine")
 
-# Each on the build that it is for; that all four pairs write the same bytes is proved in one place, tests/integration.
+# Each on the build that it is for. That both write the same bytes, tests/integration/test_main_job.py shows.
 EXECUTORS = [
     pytest.param("threads", marks=pytest.mark.one_build("free-threaded")),
     pytest.param("processes", marks=pytest.mark.one_build("gil")),
@@ -54,6 +56,20 @@ def engine(
     )
 
 
+@contextmanager
+def untouched_logging() -> Iterator[None]:
+    """A command that runs in this process sets up logging; afterwards it is as it was."""
+    root, ours = logging.getLogger(), logging.getLogger("engine")
+    handlers, levels = root.handlers[:], (root.level, ours.level)
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(levels[0])
+        ours.setLevel(levels[1])
+        structlog.reset_defaults()
+
+
 def engine_here(
     *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
@@ -62,6 +78,7 @@ def engine_here(
     written = [io.BytesIO(), io.BytesIO()]
     output, errors = (io.TextIOWrapper(each, encoding="utf-8", write_through=True) for each in written)
     with (
+        untouched_logging(),
         chdir(cwd),
         patch.dict(os.environ, environment(**(env or {})), clear=True),
         redirect_stdout(output),
