@@ -137,6 +137,7 @@ def test_a_signal_gives_the_message_back(site: Site, number: signal.Signals) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.one_build("free-threaded")
 def test_a_large_file_streams_in_bounded_memory(site: Site) -> None:
     """Over 100 MB go through S3 in less memory than the documented bound, and in as much as a smaller file needs."""
     peaks = []

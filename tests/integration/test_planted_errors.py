@@ -25,7 +25,7 @@ from tests.oracle import expect, read_jsonl, read_rejects
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 # The build makes no difference to the core: all is proved on one, enough to see every code on the other.
-ROWS = 200_000 if is_free_threaded() else 40_000
+ROWS = 100_000 if is_free_threaded() else 40_000
 ENV = {"ENGINE_LIMITS__CELL_BYTES": str(CELL_BYTES)}
 
 
