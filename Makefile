@@ -23,7 +23,7 @@ test: setup ## the suite, free-threaded and with the GIL, both at the same time
 	@scripts/test-both $(ARGS)
 
 .PHONY: fuzz
-fuzz: setup ## the property tests of the core, a hundred times as long
+fuzz: setup ## the property tests of the core, two hundred times as long
 	@ENGINE_TEST_EXAMPLES=10 .venv/bin/python -m pytest tests/core --timeout=0 $(ARGS)
 
 .PHONY: test-all

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 from engine.errors import TransientError
 
-__all__ = ["BRIEF_S", "brief", "each", "uninterrupted"]
+__all__ = ["BRIEF_S", "brief", "each", "stop", "uninterrupted"]
 
 BRIEF_S = 5.0
 """What aborting uploads may take at a store that does not answer."""
@@ -48,6 +49,16 @@ async def brief[T](work: Awaitable[T]) -> T:
             return await work
     except TimeoutError as error:
         raise TransientError(f"no answer within {BRIEF_S:g} s") from error
+
+
+async def stop(task: asyncio.Task[Any] | None) -> None:
+    """Cancels ``task`` and returns once it has ended; what came of it does not matter any more."""
+    if task is None:
+        return
+    task.cancel()
+    await asyncio.wait([task])  # raises only when the caller is cancelled, which the task's own end is not
+    with contextlib.suppress(asyncio.CancelledError):
+        task.exception()
 
 
 async def uninterrupted[T](work: Coroutine[Any, Any, T], *, grace_s: float = _GRACE_S) -> T:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
 
+from engine.bounded import stop
 from engine.errors import FileError
 from engine.ports import ObjectStore, Part, SharedUpload
 
@@ -82,11 +82,7 @@ class PartWriter:
     async def abort(self) -> None:
         """Stops the part on its way. What was sent is the upload's, and goes with it."""
         sending, self._sending = self._sending, None
-        if sending is not None:
-            sending.cancel()
-            await asyncio.wait([sending])
-            with contextlib.suppress(asyncio.CancelledError):
-                sending.exception()
+        await stop(sending)
 
     @property
     def _number(self) -> int:

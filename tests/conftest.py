@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+from engine.pool.build import is_free_threaded
+from tests.batches import Watching, open_watching
 from tests.moto import LOCAL_AWS_ENV, Aws, moto_server
 
 # Time limits of examples would fail on a busy machine; what hangs is ended by the test's own time limit.
@@ -16,6 +18,19 @@ hypothesis.settings.register_profile(
     "engine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
 )
 hypothesis.settings.load_profile("engine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves what every build would prove alike to the one that its ``one_build`` names."""
+    this = "free-threaded" if is_free_threaded() else "gil"
+    for item in items:
+        marker = item.get_closest_marker("one_build")
+        if marker is None:
+            continue
+        (build,) = marker.args
+        assert build in ("free-threaded", "gil"), item.nodeid
+        if build != this:
+            item.add_marker(pytest.mark.skip(reason=f"the same on every build: left to {build} builds"))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -55,3 +70,10 @@ def bucket(aws: Aws) -> str:
 def queue_url(aws: Aws) -> str:
     """A fresh, empty queue with a visibility timeout of 30 s."""
     return aws.queue()
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[Watching]:
+    """Watched stores in memory and a pool over them, for what runs batches."""
+    async with open_watching() as world:
+        yield world

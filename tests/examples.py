@@ -6,7 +6,7 @@ import os
 
 __all__ = ["at_least", "examples"]
 
-_SHARE = float(os.environ.get("ENGINE_TEST_EXAMPLES", "0.1"))
+_SHARE = float(os.environ.get("ENGINE_TEST_EXAMPLES", "0.05"))
 
 
 def examples(most: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.bounded import brief, each, uninterrupted
+from engine.bounded import brief, each, stop, uninterrupted
 from engine.errors import TransientError
 
 
@@ -175,3 +175,26 @@ async def test_what_does_not_end_is_given_up() -> None:
     with pytest.raises(asyncio.CancelledError):
         await caller
     assert ended == ["cancelled"]
+
+
+async def test_stop_waits_for_the_end_whatever_it_is() -> None:
+    """A task is over when ``stop`` returns, also one that has failed, or that takes its time; none is no matter."""
+    over = asyncio.Event()
+
+    async def slow() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            over.set()
+
+    async def fails() -> None:
+        raise TransientError("nobody looks")
+
+    for work in (slow(), fails()):
+        task = asyncio.create_task(work)
+        await asyncio.sleep(0)
+        await stop(task)
+        assert task.done()
+    assert over.is_set()
+    await stop(None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -32,7 +32,6 @@ from tests.batches import (
     fill,
     keys,
     nothing,
-    open_watching,
 )
 from tests.test_pipeline import DATA, job
 
@@ -140,12 +139,6 @@ async def test_a_file_at_every_suspension_in_a_folder(tmp_path: Path) -> None:
         return made
 
     assert await _every_suspension_of_a_file(stores, where, fails=False) > 10
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[Watching]:
-    async with open_watching() as world:
-        yield world
 
 
 def _quiet(world: Watching) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -29,15 +28,8 @@ from tests.batches import (
     fill,
     keys,
     nothing,
-    open_watching,
     open_world,
 )
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[Watching]:
-    async with open_watching() as world:
-        yield world
 
 
 class Counted(NoLease):

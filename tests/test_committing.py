@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Self
 
 import pytest
@@ -25,14 +25,7 @@ from tests.batches import (
     keys,
     mapping,
     nothing,
-    open_watching,
 )
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[Watching]:
-    async with open_watching() as world:
-        yield world
 
 
 class Slow:

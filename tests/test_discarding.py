@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -22,15 +21,8 @@ from tests.batches import (
     fill,
     keys,
     nothing,
-    open_watching,
     output_of,
 )
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[Watching]:
-    async with open_watching() as world:
-        yield world
 
 
 class Held(NoLease):

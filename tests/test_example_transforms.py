@@ -13,6 +13,8 @@ import pytest
 
 from tests.cli.command import engine
 
+pytestmark = pytest.mark.one_build("gil")
+
 EXAMPLE = Path(__file__).parent.parent / "examples" / "transforms"
 MAPPING = EXAMPLE / "mapping.json"
 

@@ -10,6 +10,8 @@ import pytest
 
 from engine.config import load_settings
 
+pytestmark = pytest.mark.one_build("gil")
+
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,15 +14,9 @@ from engine.checkpoint import checkpoint_key
 from engine.committing import MARK, mark_key
 from engine.errors import TransientError
 from engine.janitor import Swept, sweep_destination
-from tests.batches import Call, Watching, at_complete, at_manifest, attempt, batch, fill, keys, open_watching, output_of
+from tests.batches import Call, Watching, at_complete, at_manifest, attempt, batch, fill, keys, output_of
 
 ALL = float("inf")
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[Watching]:
-    async with open_watching() as world:
-        yield world
 
 
 async def abandoned(world: Watching, name: str, *, visible: bool = False) -> list[str]:

@@ -10,6 +10,8 @@ import pytest
 
 import engine
 
+pytestmark = pytest.mark.one_build("gil")
+
 ROOT = Path(engine.__file__).parent
 
 # From the ground up: a module imports its own layer and those before it, never those after.

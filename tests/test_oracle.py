@@ -9,6 +9,8 @@ import pytest
 
 from tests.oracle import BadHeader, Failure, Reject, expect, read_jsonl, read_rejects
 
+pytestmark = pytest.mark.one_build("gil")
+
 
 def mapping(*fields: dict[str, Any], **dialect: Any) -> dict[str, Any]:
     return {"version": 1, "id": "t", "csv": dialect, "fields": list(fields)}

@@ -14,6 +14,8 @@ from tests.oracle.fields import evaluate
 from tests.oracle.steps import apply
 from tests.oracle.values import convert
 
+pytestmark = pytest.mark.one_build("gil")
+
 BERLIN = {"type": "timestamp", "timezone": "Europe/Berlin"}
 DAYS = {"type": "date", "formats": ["%d/%m/%Y", "iso8601"]}
 TIMES = {"type": "timestamp", "formats": ["epoch_ms", "%d/%m/%Y %H:%M", "%Y%m%d%H%M%S %z"], "timezone": "Asia/Kolkata"}

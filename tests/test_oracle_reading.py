@@ -8,6 +8,8 @@ import pytest
 
 from tests.oracle import BadHeader, Reject, expect, read_rejects
 
+pytestmark = pytest.mark.one_build("gil")
+
 FIELDS = [{"name": "a", "type": "string"}, {"name": "b", "type": "string"}]
 
 

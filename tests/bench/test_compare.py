@@ -16,6 +16,8 @@ from bench.report import generated, written
 from bench.served import ROOT
 from bench.targets import reached
 
+pytestmark = pytest.mark.one_build("gil")
+
 
 def entry(contender: str, walls: list[float], *, share: float = 0.0, size: int = 10**9, **more: Any) -> dict[str, Any]:
     runs = [{"wall": wall, "cpu": wall, "peak_mb": 100.0, "others": 0.0} for wall in walls]

@@ -18,6 +18,8 @@ import pytest
 from bench.data import COLUMNS, ROW_BYTES, Activity, Corrupted, activity_mapping, blocks, build, write
 from tests.oracle import expect
 
+pytestmark = pytest.mark.one_build("gil")
+
 HARD = Activity(rows=9000, seed=7, corrupt=0.03, newlines=0.05, crlf=True, bom=True)
 
 

@@ -15,6 +15,8 @@ from bench.hollow import Repeated, hollow_s3
 from bench.peaks import family_peaks
 from tests.cli.command import engine, write_mapping
 
+pytestmark = pytest.mark.one_build("gil")
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["plain", "gzip"])

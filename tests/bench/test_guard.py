@@ -10,6 +10,8 @@ from bench import guard
 from bench.guard import LEAST, speed_ratio
 from bench.peers.core import Core
 
+pytestmark = pytest.mark.one_build("free-threaded")
+
 
 @pytest.mark.slow
 def test_the_core_is_as_much_faster_than_a_loop_over_cells_as_ever() -> None:

@@ -19,6 +19,8 @@ from engine.core.encoders.formats import Format
 from engine.core.fieldtypes import parse_type
 from engine.core.steps import Step
 
+pytestmark = pytest.mark.one_build("gil")
+
 _ROWS = 2_000
 _FORMATS: tuple[Format, ...] = ("jsonl", "parquet")
 

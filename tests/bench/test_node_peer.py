@@ -18,9 +18,12 @@ from bench.workloads import SHARES, WORKLOADS, make_files, mapping_of
 _PEER = Path(__file__).parents[2] / "bench/peers/node"
 _ROWS = 3_000
 
-pytestmark = pytest.mark.skipif(
-    not (_PEER / "node_modules").is_dir(), reason="no Node.js packages here: scripts/setup node installs them"
-)
+pytestmark = [
+    pytest.mark.one_build("gil"),
+    pytest.mark.skipif(
+        not (_PEER / "node_modules").is_dir(), reason="no Node.js packages here: scripts/setup node installs them"
+    ),
+]
 
 
 def _start(workload: str, output: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:

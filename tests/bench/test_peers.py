@@ -18,6 +18,8 @@ from bench.served import ROOT
 from bench.workloads import WORKLOADS, mapping_of
 from engine.core.encoders.formats import Format
 
+pytestmark = pytest.mark.one_build("gil")
+
 _PEERS = {"duckdb_files": "duckdb", "polars_files": "polars", "pyarrow_hand": "pyarrow", "plain_python": "csv"}
 _AS_TEXT = {"polars_files": ("payload", "tags")}  # JSON that it can only write as a string
 

@@ -11,6 +11,8 @@ from bench.peers.loop import Loop
 from bench.pooled import write_corpus
 from bench.workloads import WORKLOADS
 
+pytestmark = pytest.mark.one_build("gil")
+
 _SHA256 = {
     "mixed": "73f2db1c5ebc9932cf90e7ce2df225dd97b363d26e9c7bd8514af9b63538e72b",
     "plain": "3a891b5c60d6566de4202be0f893f10063f748bb4ea4ec941255187f49172cf8",

@@ -18,6 +18,8 @@ from bench.peers.readers import PACKAGES, Source, digest, make_reader
 from bench.reading import EXPECTED, difference
 from bench.served import builds
 
+pytestmark = pytest.mark.one_build("gil")
+
 _SIZE, _CHUNK = 600_000, 65_536
 
 

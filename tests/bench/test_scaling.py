@@ -11,6 +11,8 @@ from bench import queue, scaling, startup
 from bench.contenders import TOOLS, Tool
 from bench.startup import WANTED, measure_startup
 
+pytestmark = pytest.mark.one_build("gil")
+
 
 @pytest.fixture
 def tool() -> Tool:

@@ -9,6 +9,8 @@ import pytest
 
 from bench.watched import CommandFailed, watch
 
+pytestmark = pytest.mark.one_build("gil")
+
 _CHILD = "import time; held = b'x' * (80 << 20); end = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
 
 

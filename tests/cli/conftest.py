@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
 import pytest
-import structlog
+
+from tests.cli.command import untouched_logging
 
 
 @pytest.fixture(autouse=True)
-def untouched_logging() -> Iterator[None]:
-    """A command that runs in this process sets up logging; the next test finds it as it was."""
-    root, ours = logging.getLogger(), logging.getLogger("engine")
-    handlers, levels = root.handlers[:], (root.level, ours.level)
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(levels[0])
-    ours.setLevel(levels[1])
-    structlog.reset_defaults()
+def logging_as_it_was() -> Iterator[None]:
+    """Some tests run parts of a command in this process."""
+    with untouched_logging():
+        yield

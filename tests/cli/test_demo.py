@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.command import engine, started
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.one_build("free-threaded"), pytest.mark.slow]
 
 CHECKOUT = Path(__file__).parents[2]
 

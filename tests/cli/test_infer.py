@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.command import engine
+from tests.cli.command import engine, engine_here
+
+pytestmark = pytest.mark.one_build("free-threaded")
 
 DATA = Path(__file__).parents[2] / ".cache" / "data"
 
@@ -22,7 +24,7 @@ PEOPLE = "id;amount;at;token\n" + "".join(
 def test_a_proposal_goes_through_check(tmp_path: Path) -> None:
     """The mapping is on standard output, the notes are on standard error, and check finds no reject in the sample."""
     (tmp_path / "people 1.csv").write_text(PEOPLE + "60;n/a;29/11/2026;x\n61;many;30/11/2026;y\n")
-    done = engine("infer", "people 1.csv", "--format", "csv", cwd=tmp_path)
+    done = engine_here("infer", "people 1.csv", "--format", "csv", cwd=tmp_path)
     assert done.returncode == 0
     assert json.loads(done.stdout) == {
         "version": 1,
@@ -42,7 +44,7 @@ def test_a_proposal_goes_through_check(tmp_path: Path) -> None:
         "token: 51 cells are 'NA' (row 2); add it to csv.null_values if it is null",
     ]
     (tmp_path / "m.json").write_text(done.stdout)
-    checked = engine("check", "m.json", "people 1.csv", cwd=tmp_path)
+    checked = engine_here("check", "m.json", "people 1.csv", cwd=tmp_path)
     assert checked.returncode == 0
     assert "62 rows: 0 rejected" in checked.stdout
     assert "warning" not in checked.stdout
@@ -62,7 +64,7 @@ def test_output_and_rows(tmp_path: Path) -> None:
     again = engine(*arguments, cwd=tmp_path)
     assert again.returncode == 2
     assert "--output: m.toml exists" in again.stderr
-    assert engine("run", "m.toml", "a.csv", "--output", "out", cwd=tmp_path).returncode == 0
+    assert engine_here("run", "m.toml", "a.csv", "--output", "out", cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -89,24 +91,24 @@ def test_output_and_rows(tmp_path: Path) -> None:
 def test_odd_files_go_through_check_and_run(tmp_path: Path, data: bytes, settings: dict[str, Any], note: str) -> None:
     """A file that is written oddly gets a mapping that reads all its rows, and each guess is a line."""
     (tmp_path / "odd.csv").write_bytes(data)
-    done = engine("infer", "odd.csv", cwd=tmp_path)
+    done = engine_here("infer", "odd.csv", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["csv"] == settings
     assert note in done.stderr
     (tmp_path / "m.json").write_text(done.stdout)
-    checked = engine("check", "m.json", "odd.csv", cwd=tmp_path)
+    checked = engine_here("check", "m.json", "odd.csv", cwd=tmp_path)
     assert checked.returncode == 0, checked.stdout
     assert "rows: 0 rejected" in checked.stdout
     assert "0 rows" not in checked.stdout
-    assert engine("run", "m.json", "odd.csv", "--output", "out", cwd=tmp_path).returncode == 0
+    assert engine_here("run", "m.json", "odd.csv", "--output", "out", cwd=tmp_path).returncode == 0
 
 
 def test_no_quote_in_toml(tmp_path: Path) -> None:
     """TOML has no null: the mapping of a file without quotes says so with an empty text, and reads it."""
     (tmp_path / "a.csv").write_text("id,size\n" + "".join(f'{row},"{row} inch\n' for row in range(9)))
-    assert engine("infer", "a.csv", "--output", "m.toml", cwd=tmp_path).returncode == 0
+    assert engine_here("infer", "a.csv", "--output", "m.toml", cwd=tmp_path).returncode == 0
     assert tomllib.loads((tmp_path / "m.toml").read_text())["csv"] == {"quote": ""}
-    checked = engine("check", "m.toml", "a.csv", cwd=tmp_path)
+    checked = engine_here("check", "m.toml", "a.csv", cwd=tmp_path)
     assert checked.returncode == 0, checked.stderr
     assert "9 rows: 0 rejected" in checked.stdout, checked.stdout
 
@@ -137,11 +139,11 @@ def test_a_compressed_sample(tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text(PEOPLE)
     file = gzip.compress(PEOPLE.encode())
     (tmp_path / "people.csv.gz").write_bytes(file)
-    plain, packed = (engine("infer", name, cwd=tmp_path) for name in ("people.csv", "people.csv.gz"))
+    plain, packed = (engine_here("infer", name, cwd=tmp_path) for name in ("people.csv", "people.csv.gz"))
     assert packed.returncode == 0, packed.stderr
     assert packed.stdout == plain.stdout
     (tmp_path / "people.csv.gz").write_bytes(file[:40])
-    broken = engine("infer", "people.csv.gz", cwd=tmp_path)
+    broken = engine_here("infer", "people.csv.gz", cwd=tmp_path)
     assert broken.returncode == 1
     assert "people.csv.gz: ends at byte 40" in broken.stderr
     assert broken.stderr.count("\n") == 1
@@ -176,7 +178,7 @@ WEATHER = (
 )
 def test_real_data(tmp_path: Path, name: str, types: dict[str, str], null_values: list[str]) -> None:
     """Files that other people made get the mapping an engineer would write, and all their rows go through it."""
-    done = engine("infer", DATA / name, "--rows", "400000", cwd=tmp_path)
+    done = engine_here("infer", DATA / name, "--rows", "400000", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert {field["name"]: field["type"] for field in document["fields"]} == types
@@ -184,5 +186,5 @@ def test_real_data(tmp_path: Path, name: str, types: dict[str, str], null_values
     assert document.keys() <= {"version", "id", "csv", "fields"}
     assert not any(field.keys() - {"name", "type", "required"} for field in document["fields"])
     (tmp_path / "m.json").write_text(done.stdout)
-    assert engine("run", "m.json", DATA / name, "--output", "out", cwd=tmp_path).returncode == 0
+    assert engine_here("run", "m.json", DATA / name, "--output", "out", cwd=tmp_path).returncode == 0
     assert not (tmp_path / "out" / "rejects").exists()

@@ -11,8 +11,10 @@ import pytest
 
 from engine.cli import main
 from engine.manifest import Manifest
-from tests.cli.command import MAPPING, engine, write_mapping
+from tests.cli.command import MAPPING, engine_here, write_mapping
 from tests.moto import Aws
+
+pytestmark = pytest.mark.one_build("free-threaded")
 
 FILES = {
     "day/mixed.csv": 'id,name\n1,Ann\nx,Bob\n3,"two\nlines"\n#4,"five\nlines"\n5,a,b\n',
@@ -64,7 +66,7 @@ STILL = [("day/mixed.csv", 2, 3, "x,Bob"), ("day/mixed.csv", 5, 8, "5,a,b")]
 @pytest.mark.parametrize("executor", ["threads", "processes"])
 def test_rejects_of_a_run_through_a_corrected_mapping(folder: Path, executor: str) -> None:
     """Written and still rejected rows are those that were rejected, under the first run's names and places."""
-    done = engine("replay", "out", "fixed.json", "-o", "again", "--report", "r.json", "--executor", executor,
+    done = engine_here("replay", "out", "fixed.json", "-o", "again", "--report", "r.json", "--executor", executor,
                   "--workers", "2", cwd=folder)  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert "rows: 4 read = 2 written + 2 rejected (50.00%)" in done.stdout
@@ -213,16 +215,18 @@ def test_from_bucket_to_bucket(folder: Path, aws: Aws) -> None:
     aws.put(source, "d/mixed.csv", FILES["day/mixed.csv"].encode())
     source_env = {"ENGINE_SOURCE__ENDPOINT_URL": aws.endpoint_url}
     env = {"ENGINE_DESTINATION__ENDPOINT_URL": aws.endpoint_url}
-    first = engine("run", "people.json", f"s3://{source}/d/", "-o", f"s3://{ours}/a", cwd=folder, env=source_env | env)
+    first = engine_here(
+        "run", "people.json", f"s3://{source}/d/", "-o", f"s3://{ours}/a", cwd=folder, env=source_env | env
+    )
     assert (first.returncode, first.stderr) == (0, "")
     for rejects in (f"s3://{ours}/a", f"s3://{ours}/a/rejects/*.jsonl"):
-        done = engine("replay", rejects, "fixed.json", "-o", f"s3://{ours}/b", "--overwrite", cwd=folder, env=env)
+        done = engine_here("replay", rejects, "fixed.json", "-o", f"s3://{ours}/b", "--overwrite", cwd=folder, env=env)
         assert (done.returncode, done.stderr) == (0, "")
         objects = aws.objects(ours, "b/")
         assert set(objects) == {"b/data/mixed.jsonl", "b/rejects/mixed.jsonl", "b/manifest.json"}
         assert [json.loads(line)["row"] for line in objects["b/rejects/mixed.jsonl"].splitlines()] == [2, 5]
     before = aws.objects(ours, "a/")
-    itself = engine(
+    itself = engine_here(
         "replay", f"s3://{ours}/a", "fixed.json", "-o", f"s3://{ours}/a/", "--overwrite", cwd=folder, env=env
     )
     assert (itself.returncode, "--output" in itself.stderr) == (2, True)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tests.cli.command import engine, started, write_mapping
+from tests.cli.command import EXECUTORS, engine, started, write_mapping
 from tests.moto import Aws
 
 GOOD = "id,name\n1,Ann\n2,Bob\n"
@@ -54,7 +54,7 @@ def test_a_folder_becomes_the_contracts_layout(folder: Path) -> None:
     assert "1  type-error: " in done.stdout
 
 
-@pytest.mark.parametrize("executor", ["threads", "processes"])
+@pytest.mark.parametrize("executor", EXECUTORS)
 def test_flags_choose_where_how_and_what_to_report(folder: Path, executor: str) -> None:
     """--batch-id makes a folder of its own, --report writes the manifest, and every executor gives the same bytes."""
     done = engine(
@@ -72,7 +72,7 @@ def test_flags_choose_where_how_and_what_to_report(folder: Path, executor: str) 
     assert (folder / "out/b-1/data/good.jsonl").read_text() == '{"id":1,"name":"Ann"}\n{"id":2,"name":"Bob"}\n'
 
 
-@pytest.mark.parametrize("executor", ["threads", "processes"])
+@pytest.mark.parametrize("executor", EXECUTORS)
 def test_compressed_files_give_what_plain_ones_give(folder: Path, executor: str) -> None:
     """gzip and zstd, by suffix and by first bytes, of one part and of several, on every executor."""
     codec = pa.Codec("zstd")

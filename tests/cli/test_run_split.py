@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench.data import Activity, activity_mapping, write
-from tests.cli.command import engine
+from tests.cli.command import EXECUTORS, engine
 from tests.moto import Aws
 
 pytestmark = pytest.mark.slow
@@ -40,7 +40,7 @@ def run(folder: Path, source: str, output: str, *flags: str, **env: str) -> dict
     return entry
 
 
-@pytest.mark.parametrize("executor", ["threads", "processes"])
+@pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.parametrize("format_name", ["jsonl", "csv"])
 def test_text_is_the_same_to_the_byte(folder: Path, executor: str, format_name: str) -> None:
     """With either executor: data, rejects and the manifest's figures are those of one worker."""

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.cli.command import MAPPING, engine
+from tests.cli.command import MAPPING, engine_here
 from tests.moto import Aws
 from tests.site import Site
+
+pytestmark = pytest.mark.one_build("free-threaded")
 
 
 @pytest.fixture
@@ -47,9 +49,9 @@ def test_pointers_and_messages_of_a_fifo_queue_are_worked_off(site: Site) -> Non
     site.aws.put(documents, "b1.json", json.dumps(site.message("b1", ["a.csv"])).encode())
     pointer = {"version": 1, "document": {"bucket": documents, "key": "b1.json"}}
     for message in (pointer, site.message("b2", ["a.csv"]), site.message("b3", ["a.csv"])):
-        sent = engine("send", written(site, message), cwd=site.folder, env=env)
+        sent = engine_here("send", written(site, message), cwd=site.folder, env=env)
         assert (sent.returncode, sent.stderr) == (0, "")
-    done = engine("worker", "--drain", cwd=site.folder, env=env)
+    done = engine_here("worker", "--drain", cwd=site.folder, env=env)
     assert done.returncode == 0, done.stderr
     assert {key for key in site.output() if key.endswith("manifest.json")} == {
         f"out/{name}/manifest.json" for name in ("b1", "b2", "b3")
@@ -77,7 +79,7 @@ def test_a_pointer_that_a_worker_could_not_follow(
         site.aws.put(documents, "b1.json", json.dumps(site.message("b1", ["a.csv"]) | document).encode())
     pointer = {"version": 1, "document": {"bucket": documents, "key": "b1.json", **changes}}
     env = site.env(ENGINE_QUEUE__DOCUMENT_BUCKETS=json.dumps([documents]))
-    done = engine("send", written(site, pointer), cwd=site.folder, env=env)
+    done = engine_here("send", written(site, pointer), cwd=site.folder, env=env)
     assert done.returncode in (1, 2)
     assert done.stdout == ""
     assert named in done.stderr
@@ -88,7 +90,7 @@ def test_a_pointer_that_a_worker_could_not_follow(
 def test_a_message_too_long_for_a_queue(site: Site) -> None:
     """One line says that it has to be put into a bucket, and what to send instead."""
     long = site.message("b1", [f"{number:0100}.csv" for number in range(20_000)])
-    done = engine("send", written(site, long), cwd=site.folder, env=site.env())
+    done = engine_here("send", written(site, long), cwd=site.folder, env=site.env())
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "a queue takes at most 1,048,576" in done.stderr
@@ -99,7 +101,7 @@ def test_a_message_at_the_limit_is_sent(site: Site) -> None:
     """What is as long as a queue takes arrives whole."""
     path = written(site, site.message("b1", [f"{number:0100}.csv" for number in range(8_000)]))
     path.write_text(path.read_text() + " " * (1_048_576 - path.stat().st_size))
-    sent = engine("send", path, cwd=site.folder, env=site.env())
+    sent = engine_here("send", path, cwd=site.folder, env=site.env())
     assert sent.returncode == 0, sent.stderr
     assert site.messages() == (1, 0)
 
@@ -110,7 +112,7 @@ def test_groups_on_a_fifo_queue(site: Site) -> None:
     queue = site.aws.queue(fifo=True)
     message = written(site, site.message("b1", ["a.csv"]))
     for flags, expected in (((), site.source), (("--group", "night-run"), "night-run")):
-        sent = engine("send", message, "--queue", queue, *flags, cwd=site.folder, env=site.env())
+        sent = engine_here("send", message, "--queue", queue, *flags, cwd=site.folder, env=site.env())
         assert (sent.returncode, sent.stderr) == (0, "")
         assert group(site, queue) == expected
 
@@ -123,7 +125,7 @@ def test_groups_that_cannot_be(site: Site, queue: str, given: str, named: str) -
     """A group for a queue without groups, or one that SQS would refuse, is wrong usage."""
     url = f"http://127.0.0.1:1/{queue}"
     message = written(site, site.message("b1", ["a.csv"]))
-    done = engine("send", message, "--queue", url, "--group", given, cwd=site.folder, env=site.env())
+    done = engine_here("send", message, "--queue", url, "--group", given, cwd=site.folder, env=site.env())
     assert (done.returncode, done.stdout) == (2, "")
     assert named in done.stderr
 
@@ -132,8 +134,8 @@ def test_characters_that_sqs_refuses(site: Site) -> None:
     """JSON may hold them, a queue may not: the error says how to write them."""
     path = site.folder / "message.json"
     path.write_text(json.dumps(site.message("b1", ["\uffff.csv"]), ensure_ascii=False))
-    done = engine("send", path, cwd=site.folder, env=site.env())
+    done = engine_here("send", path, cwd=site.folder, env=site.env())
     assert done.returncode == 2
     assert "write \\ufffe or \\uffff" in done.stderr
     path.write_text(json.dumps(site.message("b1", ["\uffff.csv"])))
-    assert engine("send", path, cwd=site.folder, env=site.env()).returncode == 0
+    assert engine_here("send", path, cwd=site.folder, env=site.env()).returncode == 0

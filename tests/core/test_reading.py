@@ -63,7 +63,7 @@ def way(chunk_bytes: int, step: int) -> dict[str, int]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@settings(max_examples=at_least(4000))
+@settings(max_examples=at_least(2000))
 @given(
     DRAWN.map(lambda drawn: spelled(drawn, USUAL)),
     any_of({"header": HEADERS, "blank_rows": ["skip", "error"]}),
@@ -107,7 +107,7 @@ def in_dialect(chosen: dict[str, Any], drawn: bytes) -> tuple[dict[str, Any], by
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@settings(max_examples=at_least(4500))
+@settings(max_examples=at_least(2250))
 @given(
     st.builds(in_dialect, any_of({"characters": CHARACTERS, "header": HEADERS, **POLICIES}), DRAWN),
     any_of(WAYS),
@@ -149,7 +149,7 @@ def in_encoding(chosen: dict[str, Any], drawn: bytes) -> tuple[str, bytes]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@settings(max_examples=at_least(2500))
+@settings(max_examples=at_least(1250))
 @given(
     st.builds(in_encoding, any_of({"encoding": sorted(ENCODINGS, reverse=True), "mark": MARKS}), DRAWN),
     any_of(WAYS),

@@ -19,6 +19,8 @@ from tests.core.reading import ROW_BYTES, read, reference
 from tests.examples import at_least
 from tests.oracle import Reject, expect, read_rejects
 
+pytestmark = pytest.mark.one_build("free-threaded")
+
 
 @dataclass(slots=True)
 class Drained:

@@ -14,6 +14,8 @@ from engine.adapters.aws.moto import Moto
 from tests.faults import LOSE_ANSWER, FaultProxy, LeaseTable, Match, Refuse, Rule, fault_proxy
 from tests.moto import Aws
 
+pytestmark = pytest.mark.one_build("gil")
+
 
 @contextmanager
 def sqs(aws: Aws, proxy: FaultProxy) -> Iterator[Any]:

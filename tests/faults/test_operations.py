@@ -9,6 +9,8 @@ import pytest
 from tests.faults.operations import OPERATIONS, called
 from tests.faults.wire import Head
 
+pytestmark = pytest.mark.one_build("gil")
+
 S3 = [
     ("GET /", "ListBuckets", None, None),
     ("PUT /b", "CreateBucket", "b", None),

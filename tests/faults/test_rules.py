@@ -11,6 +11,8 @@ from tests.faults import RESET, Call, Cut, Delay, Match, Refuse, Rule
 from tests.faults.rules import Alter
 from tests.faults.written import explained, written_rule
 
+pytestmark = pytest.mark.one_build("gil")
+
 GET = Call("GET", "/b/data/1.csv", operation="GetObject", bucket="b", key="data/1.csv")
 RECEIVE = Call("POST", "/", service="sqs", operation="ReceiveMessage", queue="jobs")
 

@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.faults.test_proxy import SIGNED
+from tests.faults.proxied import SIGNED
 from tests.moto import Aws
+
+pytestmark = pytest.mark.one_build("gil")
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "tests.faults"]

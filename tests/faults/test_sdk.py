@@ -28,6 +28,8 @@ from tests.faults import (
 )
 from tests.moto import Aws
 
+pytestmark = pytest.mark.one_build("gil")
+
 PART = b"x" * (5 * 1024 * 1024)
 
 

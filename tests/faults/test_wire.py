@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from tests.examples import examples
 from tests.faults.wire import BadHttp, Head, interrupted, pieces, read_head, whole
 
+pytestmark = pytest.mark.one_build("gil")
+
 
 def fed(data: bytes) -> asyncio.StreamReader:
     reader = asyncio.StreamReader()

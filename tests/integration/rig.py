@@ -27,7 +27,7 @@ _PATIENCE_S = 90.0  # nothing here takes a tenth of it, unless it never ends
 type Log = list[dict[str, Any]]
 
 
-def until(condition: Callable[[], bool], what: str, *, timeout_s: float = _PATIENCE_S) -> None:
+def until(condition: Callable[[], bool], what: str, *, timeout_s: float = _PATIENCE_S, every_s: float = 0.05) -> None:
     """Polls until ``condition`` holds.
 
     Raises:
@@ -37,7 +37,7 @@ def until(condition: Callable[[], bool], what: str, *, timeout_s: float = _PATIE
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"not so in {timeout_s:g} s: {what}")
-        time.sleep(0.02)
+        time.sleep(every_s)
 
 
 def table(tag: str, rows: int = 40) -> bytes:
@@ -216,7 +216,7 @@ class Rig:
             return self.site.messages() == (0, 0) and self.site.messages() == (0, 0)
 
         try:
-            until(empty, "the queue is empty")
+            until(empty, "the queue is empty", every_s=0.25)  # each look is work for a server that the worker needs too
         except TimeoutError as error:
             error.add_note(worker.text)
             raise

@@ -17,6 +17,8 @@ from tests.faults import Match, Refuse, Rule, fault_proxy
 from tests.integration.rig import Log, Rig, table
 from tests.moto import Aws
 
+pytestmark = pytest.mark.one_build("gil")
+
 KEYS = 2_500
 FILES = [f"listed/{number:04}/rows.csv" for number in range(0, KEYS, 250)]
 

@@ -14,6 +14,8 @@ from tests.faults import Match, Refuse, Rule, fault_proxy
 from tests.integration.rig import Rig, table
 from tests.moto import Aws
 
+pytestmark = pytest.mark.one_build("gil")
+
 
 @pytest.fixture
 def rig(aws: Aws, tmp_path: Path) -> Iterator[Rig]:

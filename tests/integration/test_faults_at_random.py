@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.faults import LOSE_ANSWER, RESET, Match, Refuse, Rule, fault_proxy
 from tests.integration.rig import Rig
 from tests.moto import Aws
+
+pytestmark = pytest.mark.one_build("free-threaded")
 
 
 def test_a_third_of_all_calls_fails_for_a_while(aws: Aws, tmp_path: Path) -> None:

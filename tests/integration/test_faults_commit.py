@@ -12,6 +12,8 @@ from tests.faults.rules import Do
 from tests.integration.rig import Log, Rig
 from tests.moto import Aws
 
+pytestmark = pytest.mark.one_build("free-threaded")
+
 HTML = Substitute(200, b"<html><body>It works!</body></html>", {"Content-Type": "text/html"})
 ERROR = Substitute(
     200,

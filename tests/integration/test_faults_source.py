@@ -14,6 +14,8 @@ from tests.faults.rules import Do
 from tests.integration.rig import Log, Rig, table
 from tests.moto import Aws
 
+pytestmark = pytest.mark.one_build("free-threaded")
+
 
 def test_a_file_replaced_between_two_reads_is_wholly_the_new_one(aws: Aws, tmp_path: Path) -> None:
     """A file replaced in the middle of a read, and one replaced after its checkpoint, come out as the new object's."""

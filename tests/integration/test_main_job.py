@@ -12,7 +12,7 @@ import pytest
 
 from bench.data import Activity, activity_mapping, build
 from engine.memory import memory_bound
-from tests.cli.command import ENGINE, environment
+from tests.cli.command import ENGINE, EXECUTORS, environment
 from tests.faults import DROP, Match, Rule, fault_proxy
 from tests.moto import Aws
 from tests.oracle import expect, read_jsonl, read_rejects
@@ -32,7 +32,7 @@ def upload(site: Site, files: int, rows: int = 300) -> list[str]:
     return keys
 
 
-@pytest.mark.parametrize("executor", ["threads", "processes"])
+@pytest.mark.parametrize("executor", EXECUTORS)
 def test_a_message_becomes_a_committed_batch(site: Site, executor: str) -> None:
     """Eight files become the oracle's rows and rejects, with a manifest that adds up, and the message is gone."""
     keys = upload(site, 8)
@@ -84,6 +84,7 @@ def test_a_redelivered_message_is_deleted_without_work(site: Site) -> None:
     assert site.visible() == 0
 
 
+@pytest.mark.one_build("free-threaded")
 def test_both_builds_and_executors_write_the_same_bytes(site: Site) -> None:
     """The batch comes out byte for byte the same from 3.13t with threads and from 3.13 with processes."""
     keys = upload(site, 4)
@@ -136,6 +137,7 @@ def test_a_signal_gives_the_message_back(site: Site, number: signal.Signals) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.one_build("free-threaded")
 def test_a_large_file_streams_in_bounded_memory(site: Site) -> None:
     """Over 100 MB go through S3 in less memory than the documented bound, and in as much as a smaller file needs."""
     peaks = []

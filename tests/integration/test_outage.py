@@ -6,10 +6,14 @@ import json
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.cli.command import MAPPING
 from tests.faults import FaultProxy, Hold, Match, Refuse, Rule, fault_proxy
 from tests.integration.rig import Rig, Worker
 from tests.moto import Aws
+
+pytestmark = pytest.mark.one_build("free-threaded")
 
 
 def port(proxy: FaultProxy) -> int:

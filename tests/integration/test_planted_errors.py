@@ -1,4 +1,4 @@
-"""200,000 rows, one in a hundred bad in every way a row can be: each is found where it is, and nothing else is."""
+"""Rows of which one in a hundred is bad in every way a row can be: each is found where it is, and nothing else is."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ import pytest
 
 from engine.core.limits import Limits
 from engine.errors import BudgetExceeded, RowRefused
-from tests.cli.command import engine
+from engine.pool.build import is_free_threaded
+from tests.cli.command import EXECUTORS, engine
 from tests.core.passing import Passed, pass_through
 from tests.integration.planted import CELL_BYTES, CODES, LABELS, MAPPING, Planted, plant
 from tests.oracle import expect, read_jsonl, read_rejects
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-ROWS = 200_000
+# The build makes no difference to the core: all is proved on one, enough to see every code on the other.
+ROWS = 100_000 if is_free_threaded() else 40_000
 ENV = {"ENGINE_LIMITS__CELL_BYTES": str(CELL_BYTES)}
 
 
@@ -67,11 +69,11 @@ def test_the_file_is_what_it_says() -> None:
     errors = [reject.errors for reject in planted().rejects]
     codes = Counter(code for row in errors for _, code in row)
     assert codes.keys() == CODES
-    assert min(times for code, times in codes.items() if code != "quote-error") >= 100
+    assert min(times for code, times in codes.items() if code != "quote-error") >= ROWS // 2000
     assert 0.009 * ROWS < len(errors) < 0.011 * ROWS
-    assert sum(len(row) > 2 for row in errors) > 100
-    assert planted().rejects[-1].line > planted().rejects[-1].row + 10_000
-    assert len({reject.raw for reject in planted().rejects}) > 1500
+    assert sum(len(row) > 2 for row in errors) > ROWS // 2000
+    assert planted().rejects[-1].line > planted().rejects[-1].row + ROWS // 20
+    assert len({reject.raw for reject in planted().rejects}) > ROWS // 134
     assert b"\r\n" in planted().data
 
 
@@ -172,7 +174,7 @@ def write_mapping(folder: Path, **changes: Any) -> None:
     (folder / "mapping.json").write_text(json.dumps({**MAPPING, **changes}))
 
 
-@pytest.mark.parametrize("executor", ["threads", "processes"])
+@pytest.mark.parametrize("executor", EXECUTORS)
 def test_through_the_command(folder: Path, executor: str) -> None:
     """``engine run`` writes the same rows and rejects, and its manifest adds up."""
     write_mapping(folder)

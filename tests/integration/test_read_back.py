@@ -12,12 +12,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tests.cli.command import engine
+from tests.cli.command import engine_here
 from tests.core.encoders.outside import expected_cell, read
 from tests.core.encoders.typed import EXTREMES, extreme_rows
 from tests.oracle import Expected, Json, expect, read_jsonl, text_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.one_build("gil"), pytest.mark.slow]
 
 KINDS = list(EXTREMES)
 NAMES = [f"c{place}" for place in range(len(KINDS))]
@@ -63,7 +63,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         format_, _, compression = output.partition(".")
         mapping = {**MAPPING, "output": {"format": format_, "compression": compression or None}}
         (folder / "mapping.json").write_text(json.dumps(mapping))
-        done = engine("run", "mapping.json", "in.csv", "-o", output, cwd=folder)
+        done = engine_here("run", "mapping.json", "in.csv", "-o", output, "--executor", "threads", cwd=folder)
         assert (done.returncode, done.stderr) == (0, "")
         made[output] = folder / output / f"data/in{suffix}"
     return made

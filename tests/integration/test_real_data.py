@@ -11,6 +11,8 @@ import pytest
 from tests.cli.command import engine
 from tests.oracle import expect, read_jsonl, read_rejects
 
+pytestmark = pytest.mark.one_build("gil")
+
 DATA = Path(__file__).parents[2] / ".cache" / "data"
 
 FLIGHTS = {

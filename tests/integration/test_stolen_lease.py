@@ -46,7 +46,13 @@ def points() -> Iterator[Frozen]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("mode", ["strict", "lenient"])
+@pytest.mark.parametrize(
+    "mode",
+    [
+        pytest.param("strict", marks=pytest.mark.one_build("free-threaded")),
+        pytest.param("lenient", marks=pytest.mark.one_build("gil")),
+    ],
+)
 def test_a_thawed_worker_completes_and_deletes_nothing(aws: Aws, tmp_path: Path, mode: LeaseMode) -> None:
     """Frozen at six points of a commit until another worker has committed, a worker completes nothing and deletes
     nothing once thawed, whether the queue refuses its receipt or agrees to everything."""

@@ -21,13 +21,12 @@ from engine.pool.coordinator import WorkerStatistics
 from engine.pool.open import Pool, open_pool
 from tests.pool.scripted import BODY, READ_BYTES, NoPickle, NoStart, Scripted, file_job
 
-EXECUTORS: list[Executor] = ["threads", "processes"]
 HOW = {"exit": "SystemExit: 3", "interrupt": "KeyboardInterrupt", "memory": "MemoryError: no room", "kill": "SIGKILL"}
 
 
-@pytest.fixture(params=EXECUTORS)
+@pytest.fixture(params=["threads", pytest.param("processes", marks=pytest.mark.one_build("gil"))])
 def executor(request: pytest.FixtureRequest) -> Executor:
-    """Both executors, whatever the build."""
+    """Both executors. Processes start slowly, and are what a build with a GIL is for."""
     chosen: Executor = request.param
     return chosen
 
@@ -111,7 +110,11 @@ async def test_slow_coordinator_is_not_flooded(executor: Executor, tmp_path: Pat
 @pytest.mark.parametrize(
     ("executor", "script"),
     # kill -9 of a thread is one of the whole process: see test_signals
-    [(one, script) for one in EXECUTORS for script in HOW if (one, script) != ("threads", "kill")],
+    [
+        *(("threads", script) for script in HOW if script != "kill"),
+        *(pytest.param("processes", script, marks=pytest.mark.one_build("gil")) for script in HOW if script != "kill"),
+        ("processes", "kill"),
+    ],
 )
 async def test_death_fails_all_files_of_the_worker_and_it_is_replaced(
     executor: Executor, script: str, tmp_path: Path

@@ -16,6 +16,8 @@ from tests.soak.samples import Sample, samples
 from tests.soak.tally import Tally
 from tests.soak.verdict import Destination, is_whole, judge, judge_rest
 
+pytestmark = pytest.mark.one_build("gil")
+
 _OUTPUT = "out/b0/data/day/small.jsonl"
 _REJECTS = "out/b0/rejects/day/small.jsonl"
 _MANIFEST = "out/b0/manifest.json"

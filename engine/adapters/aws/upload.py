@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING
 
+from engine.bounded import stop
 from engine.ports import Part, PendingUpload
 
 if TYPE_CHECKING:
@@ -62,12 +62,7 @@ class S3Upload:
     async def abort(self) -> None:
         """Stops the part on its way, then discards the upload. A part is never sent after its upload was aborted."""
         sending, self._sending = self._sending, None
-        if sending is not None:
-            sending.cancel()
-            # Its outcome does not matter any more. ``wait`` also returns when it was cancelled, which is not us.
-            await asyncio.wait([sending])
-            with contextlib.suppress(asyncio.CancelledError):
-                sending.exception()
+        await stop(sending)
         self._filling.clear()
         self._filled = 0
         await self._store.abort(PendingUpload(self._key, self._upload_id, ()))

@@ -15,6 +15,8 @@ from engine.core.native.matcher import Program
 from engine.core.stepping.program import compile_program
 from tests.examples import at_least
 
+pytestmark = pytest.mark.one_build("free-threaded")
+
 SOURCES = Path(native.__file__).parent
 FLAGS = ["-std=gnu17", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-Wall", "-Wextra"]
 PATTERNS = [

@@ -136,6 +136,7 @@ def test_long_columns(converter: StepConverter, cells: st.SearchStrategy[str], d
 
 
 @pytest.mark.slow
+@pytest.mark.one_build("free-threaded")
 @BOTH
 def test_a_hundred_thousand_rows(converter: StepConverter, cells: st.SearchStrategy[str]) -> None:
     """100,000 rows with a null and an odd cell here and there: the faults are where the reference has them."""

@@ -62,7 +62,10 @@ def _agreed(quick: Translation, texts: list[str]) -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(n, marks=pytest.mark.one_build("gil" if n % 2 else "free-threaded")) for n in range(8)],
+)
 def test_re2_matches_the_same(seed: int) -> None:
     """Random patterns: wherever RE2 is used, it gives for every group what the regex package gives."""
     rng = random.Random(seed)
