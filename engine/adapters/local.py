@@ -13,11 +13,13 @@ import os
 import stat
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
 from engine.adapters import local_files
 from engine.adapters.keys import STAGING, key_order, safe_parts
+from engine.adapters.local_streams import LocalReader, LocalUpload, etag_of, info_of
 from engine.adapters.settings import StoreSettings
 from engine.bounded import uninterrupted
 from engine.errors import ConservationError, FileError, SourceChanged, SourceMissing, TransientError
@@ -27,17 +29,8 @@ __all__ = ["LocalStore"]
 
 _KEY = "key"  # in an upload's folder: which key it is for
 _DATA = "data"  # in an upload's folder: its bytes
-_RELEASED_BYTES = 4 << 20  # written between two calls that have the disk begin with them
 _PART_BYTES = 4 << 20  # of a shared one: what is written at once need not be held
 _PARTS = "[0-9]" * 5  # and the parts of a shared one that are not yet among them
-
-
-def _etag(status: os.stat_result) -> str:
-    return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
-
-
-def _info(key: str, status: os.stat_result) -> ObjectInfo:
-    return ObjectInfo(key, status.st_size, _etag(status), modified=status.st_mtime)
 
 
 def _unless_missing(error: OSError) -> None:
@@ -60,7 +53,7 @@ class LocalStore:
         self._settings = settings
 
     @asynccontextmanager
-    async def read(self, key: str, *, version_id: str | None = None) -> AsyncIterator[_LocalReader]:
+    async def read(self, key: str, *, version_id: str | None = None) -> AsyncIterator[LocalReader]:
         if version_id is not None:
             raise SourceMissing(f"no version {version_id} of {self._path(key)}: a folder keeps none", file=key)
         path = self._path(key)
@@ -70,14 +63,14 @@ class LocalStore:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
                 raise SourceMissing(f"{path} is not a file", file=key)
-            yield _LocalReader(handle, path, _info(key, status), self._settings.read_bytes)
+            yield LocalReader(handle, path, info_of(key, status), self._settings.read_bytes)
         finally:
             os.close(handle)
 
     @asynccontextmanager
     async def read_range(
         self, of: ObjectInfo, start: int, stop: int, *, version_id: str | None = None
-    ) -> AsyncIterator[_LocalReader]:
+    ) -> AsyncIterator[LocalReader]:
         async with self.read(of.key, version_id=version_id) as reader:
             if reader.info.etag != of.etag:
                 raise SourceChanged(f"{self._path(of.key)} was changed while it was read", file=of.key)
@@ -95,7 +88,7 @@ class LocalStore:
                 status = path.stat()
             except (FileNotFoundError, NotADirectoryError):
                 return None
-        return _info(key, status) if stat.S_ISREG(status.st_mode) else None
+        return info_of(key, status) if stat.S_ISREG(status.st_mode) else None
 
     async def get(self, key: str) -> bytes:
         async with self.read(key) as reader:
@@ -118,16 +111,15 @@ class LocalStore:
     async def begin(self, key: str) -> Upload:
         path = self._path(key)
         upload_id = uuid.uuid4().hex
-        with local_files.errors(path, key, "write"):
-            folder = self._stage(upload_id, key)
+        with local_files.errors(path, key, "write"), self._stage(upload_id, key) as folder:
             handle = os.open(folder / _DATA, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        return _LocalUpload(self, key, upload_id, handle)
+        return LocalUpload(key, path, upload_id, handle, partial(self._discard, upload_id))
 
     async def share(self, key: str) -> SharedUpload:
         path = self._path(key)
         upload_id = uuid.uuid4().hex
-        with local_files.errors(path, key, "write"):
-            self._stage(upload_id, key)
+        with local_files.errors(path, key, "write"), self._stage(upload_id, key):
+            pass
         return SharedUpload(key, upload_id, "", min(_PART_BYTES, self._settings.part_bytes), 0)
 
     async def send_part(self, upload: SharedUpload, number: int, body: Sequence[bytes | memoryview]) -> Part:
@@ -146,7 +138,7 @@ class LocalStore:
             status = path.stat()
         if (sent := sum(part.size for part in parts)) != status.st_size:
             raise ConservationError(f"{path} has {status.st_size} bytes, {sent} were sent")
-        return PendingUpload(upload.key, upload.upload_id, (Part(1, _etag(status), status.st_size),))
+        return PendingUpload(upload.key, upload.upload_id, (Part(1, etag_of(status), status.st_size),))
 
     async def complete(self, upload: PendingUpload) -> ObjectInfo:
         return await asyncio.to_thread(self._complete, upload, self._path(upload.key))
@@ -162,7 +154,7 @@ class LocalStore:
         with local_files.errors(path, upload.key, "read"):
             for place, standing in looks:
                 with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                    if _etag(place.stat()) == upload.parts[0].etag:
+                    if etag_of(place.stat()) == upload.parts[0].etag:
                         return standing
         return "gone"
 
@@ -193,17 +185,16 @@ class LocalStore:
                 with contextlib.suppress(FileNotFoundError):  # removed since, or a link to nothing
                     status = path.stat()
                     if stat.S_ISREG(status.st_mode):
-                        yield _info(path.relative_to(self.root).as_posix(), status)
+                        yield info_of(path.relative_to(self.root).as_posix(), status)
 
     def _put(self, key: str, path: Path, body: bytes, only_if_absent: bool) -> str | None:
-        with local_files.errors(path, key, "write"):
-            folder = self._stage(uuid.uuid4().hex, key)
+        with local_files.errors(path, key, "write"), self._stage(uuid.uuid4().hex, key) as folder:
             try:
                 staged = folder / _DATA
                 staged.write_bytes(body)
                 local_files.sync(staged)
                 local_files.make_folders(path.parent)
-                etag = _etag(staged.stat())
+                etag = etag_of(staged.stat())
                 if only_if_absent:
                     try:
                         os.link(staged, path)  # unlike a rename, fails when the name is taken
@@ -221,11 +212,11 @@ class LocalStore:
         with local_files.errors(path, upload.key, "write"):
             with contextlib.suppress(FileNotFoundError):  # completed before, or gone
                 staged = self._staged(upload)
-                if _etag(staged.stat()) == sent:
+                if etag_of(staged.stat()) == sent:
                     local_files.make_folders(path.parent)
                     staged.replace(path)
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                found = _info(upload.key, path.stat())
+                found = info_of(upload.key, path.stat())
                 if found.etag == sent:
                     local_files.sync(path.parent)
                     self._discard(upload.upload_id)
@@ -243,12 +234,20 @@ class LocalStore:
         with local_files.errors(self._path(upload.key), upload.key, "write"):
             local_files.join(data, files)
 
-    def _stage(self, upload_id: str, key: str) -> Path:
-        """Makes the folder of an upload. What a killed process leaves in it is found by its key."""
+    @contextmanager
+    def _stage(self, upload_id: str, key: str) -> Iterator[Path]:
+        """Makes the folder of an upload, which goes again where the body fails, or there is only room for a part of it.
+
+        What a killed process leaves in it is found by its key.
+        """
         folder = self._staging / upload_id
-        local_files.make_folders(folder, durable=False)
-        (folder / _KEY).write_bytes(key_order(key))
-        return folder
+        try:
+            local_files.make_folders(folder, durable=False)
+            (folder / _KEY).write_bytes(key_order(key))
+            yield folder
+        except OSError:
+            self._discard(upload_id)
+            raise
 
     def _staged(self, upload: PendingUpload) -> Path:
         return self._staging / upload.upload_id / _DATA
@@ -272,84 +271,3 @@ class LocalStore:
                 (folder / name).unlink(missing_ok=True)
             local_files.remove_if_empty(folder)
             local_files.remove_if_empty(self._staging)
-
-
-class _LocalReader:
-    def __init__(self, handle: int, path: Path, info: ObjectInfo, read_bytes: int) -> None:
-        self.info = info
-        self._handle = handle
-        self._path = path
-        self._read_bytes = read_bytes
-        self._left = info.size
-
-    def narrow(self, start: int, stop: int) -> None:
-        """Reads these bytes only, of those not read yet."""
-        os.lseek(self._handle, start, os.SEEK_SET)
-        self._left = stop - start
-
-    def __aiter__(self) -> _LocalReader:
-        return self
-
-    async def __anext__(self) -> bytes:
-        await asyncio.sleep(0)  # nothing here waits, yet other files of the loop, and cancellation, need their turn
-        with local_files.errors(self._path, self.info.key, "read"):
-            piece = os.read(self._handle, min(self._read_bytes, self._left))
-            self._left -= len(piece)
-            if not piece or not self._left:
-                self._check_unchanged()
-        if not piece:
-            if self._left:
-                raise TransientError(f"{self._path} gave {self.info.size - self._left} of {self.info.size} bytes")
-            raise StopAsyncIteration
-        return piece
-
-    def _check_unchanged(self) -> None:
-        try:
-            same = _etag(os.fstat(self._handle)) == _etag(self._path.stat()) == self.info.etag
-        except FileNotFoundError:
-            same = False
-        if not same:
-            raise SourceChanged(f"{self._path} was changed while it was read", file=self.info.key)
-
-
-class _LocalUpload:
-    def __init__(self, store: LocalStore, key: str, upload_id: str, handle: int) -> None:
-        self._store = store
-        self._path = store.root / key
-        self._key = key
-        self._upload_id = upload_id
-        self._handle: int | None = handle
-        self._unreleased = 0
-
-    async def write(self, data: bytes) -> None:
-        assert self._handle is not None, "write after finish or abort"
-        with local_files.errors(self._path, self._key, "write"):
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(self._handle, rest) :]
-            self._unreleased += len(data)
-            if self._unreleased >= _RELEASED_BYTES:
-                local_files.release(self._handle)
-                self._unreleased = 0
-        await asyncio.sleep(0)
-
-    async def finish(self) -> PendingUpload:
-        assert self._handle is not None, "finish after finish or abort"
-        handle, self._handle = self._handle, None
-        status = await asyncio.to_thread(self._close, handle)
-        return PendingUpload(self._key, self._upload_id, (Part(1, _etag(status), status.st_size),))
-
-    def _close(self, handle: int) -> os.stat_result:
-        """Owns the handle from here on, so that a cancelled ``finish`` neither leaks nor closes it twice."""
-        try:
-            with local_files.errors(self._path, self._key, "write"):
-                os.fsync(handle)
-                return os.fstat(handle)
-        finally:
-            os.close(handle)
-
-    async def abort(self) -> None:
-        handle, self._handle = self._handle, None
-        if handle is not None:
-            os.close(handle)
-        self._store._discard(self._upload_id)  # noqa: SLF001 - the store's own upload

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.local import LocalStore
+from engine.adapters.settings import StoreSettings
+from engine.errors import Unavailable
+from engine.ports import Upload
 from tests.cli.command import engine, write_mapping
 from tests.faults import Match, Refuse, Rule, fault_proxy
 from tests.integration.rig import Rig, table
@@ -53,10 +57,10 @@ def test_a_refused_part_leaves_nothing(aws: Aws, tmp_path: Path) -> None:
 
 
 @contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[None]:
+def small_disk(folder: Path, limits: str) -> Iterator[None]:
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", limits, "tmpfs", folder], capture_output=True, text=True, check=False
     )
     if mounted.returncode:
         pytest.skip(f"may not mount a small disk here: {mounted.stderr.strip()}")
@@ -72,7 +76,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "0.csv").write_bytes(table("small"))
     (tmp_path / "1.csv").write_bytes(LONG)
     mapping = write_mapping(tmp_path)
-    with small_disk(tmp_path / "disk", "3m"):
+    with small_disk(tmp_path / "disk", "size=3m"):
         done = engine("run", mapping, "0.csv", "1.csv", "--output", "disk/out", cwd=tmp_path)
         assert done.returncode == 1
         (line,) = [line for line in done.stderr.splitlines() if line.startswith("engine: ")]
@@ -80,3 +84,23 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr
         left = [path for path in (tmp_path / "disk").rglob("*") if path.is_file()]
         assert left == []
+
+
+@pytest.mark.parametrize("names", range(2, 9))
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+async def test_a_disk_without_room_for_a_name(tmp_path: Path, names: int) -> None:
+    """Wherever in the making of an upload the disk is full, nothing of it stays there."""
+    with small_disk(tmp_path / "disk", f"nr_inodes={names}"):
+        store = LocalStore(str(tmp_path / "disk"), StoreSettings())
+        uploads: list[Upload] = []
+
+        async def fill() -> None:
+            while True:
+                uploads.append(await store.begin(f"data/{len(uploads)}.jsonl"))
+
+        with pytest.raises(Unavailable):
+            await fill()
+        assert len([upload async for upload in store.open_uploads("")]) == len(uploads)
+        for upload in uploads:
+            await upload.abort()
+        assert list((tmp_path / "disk").iterdir()) == []
