@@ -141,7 +141,8 @@ async def test_missing_root(store: LocalStore) -> None:
 async def test_what_a_killed_process_left(store: LocalStore, root: Path) -> None:
     """What a process left that was killed while it put an object, or before it had cleaned up after a complete, is
     listed under its key and can be aborted; the completed object stays, and completing it again finds it so."""
-    (store._stage("putting", "batch/manifest.json") / "data").write_bytes(b"half")
+    with store._stage("putting", "batch/manifest.json") as folder:
+        (folder / "data").write_bytes(b"half")
     upload = await store.begin("batch/data/a")
     await upload.write(b"bytes")
     pending = await upload.finish()
