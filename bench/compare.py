@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.mb = options.mb or 64
     plan = Plan(
         options.files,
-        int((options.mb or 20) * 1_000_000),
+        int((options.mb or 40) * 1_000_000),
         options.rounds,
         options.pipelines,
         with_bad=None if options.full else frozenset({"engine-3.13t-threads-2"}),
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--contender", action="append", metavar="KEY", help="only these, by tool or tool and workers")
     parser.add_argument("--full", action="store_true", help="everybody, on clean and bad files, 64 MB each")
     parser.add_argument("--files", type=int, default=8, help="how many files (default 8)")
-    parser.add_argument("--mb", type=float, help="megabytes of each file (default 20, with --full 64)")
+    parser.add_argument("--mb", type=float, help="megabytes of each file (default 40, with --full 64)")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each contender; medians count (default 5)")
     parser.add_argument("--pipelines", type=int, default=4, help="the engine's files at once on a worker (default 4)")
     parser.add_argument("--json", type=Path, help="write machine, versions and every run to this file")

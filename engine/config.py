@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -241,7 +240,7 @@ def _overlay(values: Values, section: str, table: dict[str, Any]) -> None:
 def _read_file(file: Path | None) -> Values:
     path = file or Path(CONFIG_FILE)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         if file is None:
             return {}
@@ -249,6 +248,10 @@ def _read_file(file: Path | None) -> Values:
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
         raise ConfigError(f"cannot be read: {reason}", file=str(path)) from None
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"is not TOML: {error}", file=str(path)) from None
 

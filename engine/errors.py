@@ -7,7 +7,6 @@ never by text. All of them survive pickling, because workers may be processes.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -339,6 +338,8 @@ def ours(error: BaseException, *, configured: bool = True) -> bool:
 
 def nearest(name: str, valid: Iterable[str]) -> str:
     """``" (did you mean 'x'?)"`` for the valid name closest to ``name``, in any case; empty when none is close."""
+    import difflib  # only where something is wrong
+
     folded = {candidate.casefold(): candidate for candidate in valid}
     found = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
     return f" (did you mean {folded[found[0]]!r}?)" if found else ""

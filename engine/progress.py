@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from engine.batch import Batch, Committed
 from engine.errors import EngineError
@@ -111,10 +112,19 @@ class Progress:
         )
 
 
+def terminal(stream: TextIO) -> Console | None:
+    """The terminal that a stream is; None: it is something else, and rich, which takes 25 ms, need not be imported."""
+    if not (stream.isatty() or os.environ.get("FORCE_COLOR")):
+        return None
+    from rich.console import Console
+
+    return Console(file=stream)
+
+
 @asynccontextmanager
-async def live(progress: Progress, console: Console) -> AsyncIterator[None]:
+async def live(progress: Progress, console: Console | None) -> AsyncIterator[None]:
     """Shows the progress on a terminal until the body is left; on anything else shows nothing."""
-    if not console.is_terminal:
+    if console is None or not console.is_terminal:
         yield
         return
     from rich.live import Live

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -110,16 +111,14 @@ def destination_of(
 
 async def _run(order: Order, settings: Settings, find: Callable[[Stores], Awaitable[Files]]) -> int:
     with starting():
-        from rich.console import Console
-
         from engine.batch import Batch, Effort, run_batch
         from engine.cli.summary import print_summary
         from engine.cli.wiring import open_runtime
-        from engine.progress import Progress, live
+        from engine.progress import Progress, live, terminal
         from engine.telemetry import log_context
 
     progress = Progress()
-    async with open_runtime(settings, local=order.local) as runtime, live(progress, Console(stderr=True)):
+    async with open_runtime(settings, local=order.local) as runtime, live(progress, terminal(sys.stderr)):
         location, files = await find(runtime.stores)
         batch = Batch(
             batch_id=order.batch_id,
@@ -142,7 +141,7 @@ async def _run(order: Order, settings: Settings, find: Callable[[Stores], Awaita
         totals = progress.totals()
     if order.report is not None:
         _report(committed, order.report)
-    print_summary(Console(), batch, committed.manifest, totals)
+    print_summary(sys.stdout, batch, committed.manifest, totals)
     return 0
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TextIO
 
-from engine.progress import Totals, count, size
+from engine.progress import Totals, count, size, terminal
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from engine.batch import Batch
     from engine.manifest import Manifest
 
 __all__ = ["explain", "print_summary"]
+
+type _Line = list[tuple[str, str]]  # texts, and how each is to look
 
 _EXPLAINED = {
     "type-error": "the text does not fit the field's type",
@@ -34,10 +35,8 @@ def explain(code: str) -> str:
     return _EXPLAINED.get(code, code)
 
 
-def print_summary(console: Console, batch: Batch, manifest: Manifest, totals: Totals) -> None:
-    """Prints rows, speed, rejects by code and where everything is."""
-    from rich.text import Text
-
+def print_summary(out: TextIO, batch: Batch, manifest: Manifest, totals: Totals) -> None:
+    """Prints rows, speed, rejects by code and where everything is; in colours on a terminal."""
     where = f"{batch.destination}/{batch.root}"
     share = f" ({manifest.rows_rejected / manifest.rows_read:.2%})" if manifest.rows_rejected else ""
     speed = f"{totals.seconds:.1f} s, {count(round(totals.rows_per_s))} rows/s, {size(round(totals.bytes_per_s))}/s"
@@ -46,16 +45,26 @@ def print_summary(console: Console, batch: Batch, manifest: Manifest, totals: To
         f"rows: {count(manifest.rows_read)} read = {count(manifest.rows_written)} written"
         f" + {count(manifest.rows_rejected)} rejected{share}"
     )
-    lines = [
-        Text.assemble(("committed ", "bold green"), f"{files}, {size(manifest.bytes_read)} in {speed}"),
-        Text(rows, style="yellow" if manifest.rows_rejected else ""),
+    lines: list[_Line] = [
+        [("committed ", "bold green"), (f"{files}, {size(manifest.bytes_read)} in {speed}", "")],
+        [(rows, "yellow" if manifest.rows_rejected else "")],
     ]
     codes: Counter[str] = Counter()
     for file in manifest.files:
         codes.update(file.errors)
-    lines += [Text(f"  {times:>9,}  {code}: {explain(code)}") for code, times in codes.most_common()]
-    lines.append(Text(f"output: {where.rstrip('/')}/data/"))
+    lines += [[(f"  {times:>9,}  {code}: {explain(code)}", "")] for code, times in codes.most_common()]
+    lines.append([(f"output: {where.rstrip('/')}/data/", "")])
     if manifest.rows_rejected:
-        lines.append(Text(f"rejects: {where.rstrip('/')}/rejects/"))
+        lines.append([(f"rejects: {where.rstrip('/')}/rejects/", "")])
+    _print(out, lines)
+
+
+def _print(out: TextIO, lines: Sequence[_Line]) -> None:
+    console = terminal(out)
+    if console is None:
+        out.writelines("".join(text for text, _ in line) + "\n" for line in lines)
+        return
+    from rich.text import Text
+
     for line in lines:
-        console.print(line, soft_wrap=True, highlight=False)
+        console.print(Text.assemble(*line), soft_wrap=True, highlight=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -225,12 +224,18 @@ def load_mapping(text: bytes, name: str) -> Mapping:
         MappingError: it is not JSON or TOML, or not a valid mapping; lists every problem.
     """
     try:
-        document = tomllib.loads(text.decode()) if name.endswith(".toml") else json.loads(text)
+        document = _from_toml(text.decode()) if name.endswith(".toml") else json.loads(text)
     except ValueError as error:  # JSONDecodeError, TOMLDecodeError and UnicodeDecodeError alike
         raise MappingError(f"not {'TOML' if name.endswith('.toml') else 'JSON'}: {error}", file=name) from None
     except RecursionError:
         raise MappingError("nested too deeply for a mapping", file=name) from None
     return validate_mapping(document, name)
+
+
+def _from_toml(text: str) -> object:
+    import tomllib  # most mappings are JSON
+
+    return tomllib.loads(text)
 
 
 def validate_mapping(document: object, name: str) -> Mapping:

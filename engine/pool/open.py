@@ -11,7 +11,6 @@ from engine.errors import ConfigError, Problem
 from engine.pipeline import FileJob, FileResult, OnProgress
 from engine.pool.build import Executor
 from engine.pool.coordinator import Coordinator, PoolStatistics, StartLink
-from engine.pool.processes import ProcessLink
 from engine.pool.threads import ThreadLink
 from engine.pool.worker import WorkerSpec
 from engine.ports import OpenStores
@@ -19,7 +18,13 @@ from engine.ranges import RangeJob, RangeResult
 
 __all__ = ["Pool", "open_pool"]
 
-_LINKS: dict[Executor, StartLink] = {"threads": ThreadLink, "processes": ProcessLink}
+
+def _link(executor: Executor) -> StartLink:
+    if executor == "threads":
+        return ThreadLink
+    from engine.pool.processes import ProcessLink
+
+    return ProcessLink
 
 
 class Pool(Protocol):
@@ -88,7 +93,7 @@ async def open_pool(
     if problems:
         raise ConfigError(problems)
     spec = WorkerSpec(pipelines, open_stores, grace_s)
-    pool = Coordinator(executor, workers, spec, _LINKS[executor])
+    pool = Coordinator(executor, workers, spec, _link(executor))
     try:
         await pool.boot()
         gc.freeze()  # a collection stops every thread: spare it what start-up made, the little garbage in it too

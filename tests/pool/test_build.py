@@ -139,7 +139,7 @@ def test_a_local_batch_finds_all_it_needs_imported() -> None:
     """What a batch between folders imports is known to the GIL's watch too, and the SDK is left out."""
     code = (
         "import sys; from engine.pool.build import *; import_all(LOCAL_BATCH); before = set(sys.modules);"
-        "import engine.core.transform, engine.pool.threads, engine.pool.processes;"
+        "import engine.core.transform, engine.pool.threads;"
         "print('pyarrow' in before, set(sys.modules) - before, 'aiobotocore' in sys.modules)"
     )
     assert python(code) == "True set() False"
