@@ -39,7 +39,7 @@ def test_a_command_runs_with_an_allocator_that_keeps_memory(tmp_path: Path, give
     environ |= {"MIMALLOC_PURGE_DELAY": given} if given else {}
     command = [sys.executable, str(tmp_path / "engine_seen.py"), "run", "a b", ""]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
-    expected = given or ("1000" if "t" in sys.abiflags else None)
+    expected = given or ("100" if "t" in sys.abiflags else None)
     assert (done.stdout, done.returncode) == (f"{expected} ['run', 'a b', '']\n", 3)
 
 
