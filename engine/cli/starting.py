@@ -24,7 +24,7 @@ def keep_freed_memory() -> None:
     beside 2.9 s of the user's, for 20 MB; a second saves no more, and costs 40 MB besides. A value that is set already
     stands.
     """
-    if "t" in sys.abiflags and _PURGE_DELAY not in os.environ:
+    if "t" in sys.abiflags and sys.executable and _PURGE_DELAY not in os.environ:
         os.environ[_PURGE_DELAY] = "100"
         with suppress(OSError):  # not allowed here, or no interpreter to be found: then without
             os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # no shell is wanted

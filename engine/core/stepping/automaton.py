@@ -13,7 +13,7 @@ from typing import Final
 from engine.core.stepping.grammar import Char, Edge, Group, Item, Sequence, Unusual
 from engine.core.stepping.shape import shortest
 
-__all__ = ["CLOSE", "HIGH", "OPEN", "UNSURE", "VARIES", "Automaton", "Done", "Fork", "Mark", "Node", "Read", "Test"]
+__all__ = ["CLOSE", "OPEN", "UNSURE", "VARIES", "Automaton", "Done", "Fork", "Mark", "Node", "Read", "Test"]
 
 UNSURE: Final = -1
 """Where an arc leads that is taken only where tables say so that are not here."""
@@ -28,7 +28,7 @@ def _bits(low: int, high: int) -> int:
     return (1 << high + 1) - (1 << low)
 
 
-HIGH = _bits(0x80, 0xFF)
+_HIGH = _bits(0x80, 0xFF)
 _ALL = _bits(0, 0xFF)
 _CONTINUED = _bits(0x80, 0xBF)
 _LEADS = (_bits(0xC2, 0xDF), _bits(0xE0, 0xEF), _bits(0xF0, 0xF4))
@@ -221,7 +221,7 @@ class Automaton:
             return after
         arcs = [(sum(1 << byte for byte in node.ascii), after)]
         if node.unicode:
-            arcs.append((HIGH, UNSURE))
+            arcs.append((_HIGH, UNSURE))
         elif node.other:
             for leads in _LEADS:
                 after = self._add(Read(((_CONTINUED, after),)))
