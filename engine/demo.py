@@ -22,7 +22,7 @@ from engine.cli.common import Overrides, PoolFlags, configure
 from engine.cli.demo_report import Made, print_result, print_step, print_title
 from engine.cli.failures import lines
 from engine.cli.signals import Stop, run_until_signalled
-from engine.cli.wiring import executor_choice, worker_count
+from engine.cli.wiring import executor_choice, fit_of
 from engine.cli.worker import serve
 from engine.codec import encode_json
 from engine.config import Settings
@@ -226,7 +226,9 @@ class Demo:
 
 def _worked(settings: Settings, observer: _Observer) -> str:
     totals = observer.last
-    how = f"{worker_count(settings)} {executor_choice(settings).executor} x {settings.pool.pipelines} pipelines"
+    choice = executor_choice(settings)
+    fits = fit_of(settings, choice)
+    how = f"{fits.workers} {choice.executor} x {fits.pipelines} pipelines"
     rate = f"{count(round(totals.rows_per_s))} rows/s, {size(round(totals.bytes_per_s))}/s"
     return f"{how}: {count(totals.rows_read)} rows in {totals.seconds:.1f} s, {rate}, local S3 and SQS included"
 

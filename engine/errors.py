@@ -32,6 +32,7 @@ __all__ = [
     "LeaseCeiling",
     "LeaseLost",
     "MappingError",
+    "MemoryExceeded",
     "MessageError",
     "OwnAccessDenied",
     "PatternTimeout",
@@ -196,6 +197,12 @@ class PatternTimeout(FileError):
     """A pattern of the mapping ran longer than it may, on a cell or on a chunk. Never a verdict on a row."""
 
     code = "timeout-error"
+
+
+class MemoryExceeded(FileError):
+    """A row needs more memory than ``limits.memory_bytes`` leaves for it. Here it always will."""
+
+    code = "memory-error"
 
 
 class TransformFailed(FileError):

@@ -45,6 +45,9 @@ every pipeline holds the longest row there may be, all at once.
 ``CONVERT`` and ``WAITING`` are bytes a byte of text, measured on ordinary rows. Of rows of a few bytes each, what
 becomes of a row is far more than it: a kilobyte of reject record, or forty named nulls. They fit the same terms because
 a chunk has no more than ``CHUNK_ROWS`` rows and ``CHUNK_CELLS`` cells.
+
+The bound is enforced by :func:`fit`: as many files run at once as fit where every one writes Parquet. What memory is
+left then is for long rows, which pipelines share (:mod:`engine.longrows`): few files have any.
 """
 
 from __future__ import annotations
@@ -53,9 +56,23 @@ from dataclasses import dataclass
 
 from engine.core.decompress import STEP_BYTES
 from engine.core.limits import ROW_GROUP_BYTES
+from engine.errors import ConfigError, Problem
+from engine.longrows import Room
 from engine.pool.build import Executor
 
-__all__ = ["CONVERT", "PROCESS", "RANGE", "UNPACK", "WAITING", "WORKER", "MemoryBound", "memory_bound"]
+__all__ = [
+    "CONVERT",
+    "PROCESS",
+    "RANGE",
+    "UNPACK",
+    "WAITING",
+    "WORKER",
+    "Fit",
+    "MemoryBound",
+    "Sizes",
+    "fit",
+    "memory_bound",
+]
 
 _MIB = 1 << 20
 
@@ -82,34 +99,109 @@ class MemoryBound:
     longest: int
 
 
-def memory_bound(
-    executor: Executor,
-    *,
-    workers: int,
-    pipelines: int,
-    read_bytes: int,
-    chunk_bytes: int,
-    part_bytes: int,
-    row_bytes: int,
-    split: bool = False,
-) -> MemoryBound:
-    """The bound for a configuration; this module's text explains every term.
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What the bound depends on beside N and M: sizes in bytes, and whether large files are read in ranges."""
+
+    read_bytes: int
+    chunk_bytes: int
+    part_bytes: int
+    row_bytes: int
+    split: bool = False
+
+    def held(self, record: int) -> int:
+        """The text that a pipeline holds before it is converted, where records are so long."""
+        return max(self.chunk_bytes, 2 * record) + max(self.read_bytes, STEP_BYTES)
+
+
+def memory_bound(executor: Executor, workers: int, pipelines: int, sizes: Sizes) -> MemoryBound:
+    """The bound for N workers of M pipelines; this module's text explains every term.
 
     Args:
         executor: ``threads`` share one interpreter, ``processes`` have one each.
-        workers: N.
-        pipelines: M, files at once per worker.
-        read_bytes, chunk_bytes, part_bytes, row_bytes: sizes in bytes, as configured.
-        split: whether large files are read in ranges.
     """
 
     def bound(record: int, group: int) -> int:
-        held = max(chunk_bytes, 2 * record) + max(read_bytes, STEP_BYTES)
-        pipeline = 3 * read_bytes + UNPACK + WAITING * held + 4 * part_bytes + group
+        held = sizes.held(record)
+        pipeline = 3 * sizes.read_bytes + UNPACK + WAITING * held + 4 * sizes.part_bytes + group
         worker = WORKER + CONVERT * held + 2 * group + pipelines * pipeline
-        if split:
-            worker += 2 * (part_bytes + RANGE)
-        processes = 1 + (workers if executor == "processes" else 0)
-        return processes * PROCESS + workers * worker
+        if sizes.split:
+            worker += 2 * (sizes.part_bytes + RANGE)
+        return _processes(executor, workers) * PROCESS + workers * worker
 
-    return MemoryBound(bound(0, 0), bound(0, ROW_GROUP_BYTES), bound(row_bytes, ROW_GROUP_BYTES))
+    return MemoryBound(bound(0, 0), bound(0, ROW_GROUP_BYTES), bound(sizes.row_bytes, ROW_GROUP_BYTES))
+
+
+def _processes(executor: Executor, workers: int) -> int:
+    return 1 + (workers if executor == "processes" else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What runs in the memory there is.
+
+    Attributes:
+        workers, pipelines: N and M, as wanted or fewer.
+        bound: what they need at most.
+        room: for long rows, in each process that runs files; None where every pipeline may hold one at any time.
+        longest: bytes of the longest row that there is room for, ``row_bytes`` at most.
+        warning: what is less than was wanted, and why; None where nothing is.
+    """
+
+    workers: int
+    pipelines: int
+    bound: MemoryBound
+    room: Room | None
+    longest: int
+    warning: str | None = None
+
+
+def fit(limit: int, executor: Executor, workers: int, pipelines: int, sizes: Sizes, *, fewer_workers: bool) -> Fit:
+    """As many pipelines as fit into so much memory, whatever format they write.
+
+    Args:
+        limit: bytes of resident memory, all processes together.
+        workers, pipelines: N and M that are wanted.
+        fewer_workers: whether N is ours to choose, so that it may be less than ``workers``.
+
+    Raises:
+        ConfigError: not even one file at a time on each worker would fit.
+    """
+
+    def need(n: int, m: int) -> int:
+        return memory_bound(executor, n, m, sizes).parquet
+
+    n = workers
+    if fewer_workers:
+        n = next((count for count in range(workers, 1, -1) if need(count, 1) <= limit), 1)
+    if need(n, 1) > limit:
+        most = next((count for count in range(n - 1, 0, -1) if need(count, 1) <= limit), 0)
+        advice = f"set pool.workers to {most} or less" if most else "lower destination.part_bytes or source.read_bytes"
+        what = f"{_mib(limit)} of memory are too few for {_count(n, 'worker')} with a file each, {_mib(need(n, 1))}"
+        raise ConfigError([Problem("limits.memory_bytes", f"{what}: {advice}, or give the engine more")])
+    m = next(count for count in range(pipelines, 0, -1) if need(n, count) <= limit)
+    warning = None
+    if (n, m) != (workers, pipelines):
+        wanted = f"{_count(workers, 'worker')} with {_count(pipelines, 'file')} at once would need"
+        warning = f"{wanted} {_mib(need(workers, pipelines))} of {_mib(limit)} of memory: running {n} with {m}"
+    bound = memory_bound(executor, n, m, sizes)
+    if bound.longest <= limit:
+        return Fit(n, m, bound, None, sizes.row_bytes, warning)
+    spare = (limit - bound.parquet) // (CONVERT + WAITING)
+    usual = sizes.held(0)
+    room = Room(
+        chunk=sizes.chunk_bytes,
+        piece=usual - sizes.chunk_bytes,
+        row=sizes.held(sizes.row_bytes) - usual,
+        total=spare // n if executor == "processes" else spare,
+    )
+    longest = sizes.row_bytes if room.total >= room.row else (room.chunk + room.total) // 2
+    return Fit(n, m, bound, room, longest, warning)
+
+
+def _mib(size: int) -> str:
+    return f"{size / _MIB:,.0f} MiB"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"

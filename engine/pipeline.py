@@ -12,6 +12,7 @@ from engine.core.limits import Limits
 from engine.core.plan import cached_plan
 from engine.core.transform import Counts, Transform
 from engine.errors import ConservationError, EngineError
+from engine.longrows import LongRows, Seat
 from engine.ports import Location, ObjectInfo, ObjectStore, PendingUpload, Stores, Upload
 
 __all__ = ["ABORT_S", "FileJob", "FileProgress", "FileResult", "OnProgress", "all_sent", "run_file"]
@@ -86,10 +87,13 @@ class FileResult:
 type OnProgress = Callable[[FileProgress], None]
 
 
-async def run_file(job: FileJob, stores: Stores, on_progress: OnProgress) -> FileResult:
+async def run_file(
+    job: FileJob, stores: Stores, on_progress: OnProgress, long_rows: LongRows | None = None
+) -> FileResult:
     """Runs one file through its mapping.
 
-    ``on_progress`` is called on this loop after each piece read; it must not block.
+    ``on_progress`` is called on this loop after each piece read; it must not block. Where a row is long, the file waits
+    for memory that ``long_rows`` counts.
 
     On any error, and on cancellation, the uploads begun here are aborted before the exception leaves.
 
@@ -101,7 +105,8 @@ async def run_file(job: FileJob, stores: Stores, on_progress: OnProgress) -> Fil
         destination = await stores.open(job.destination)
         output = _Output(job, destination)
         try:
-            return await _stream(job, source, output, on_progress)
+            with (long_rows or LongRows()).seat() as seat:
+                return await _stream(job, source, output, on_progress, seat)
         except BaseException as error:
             await uninterrupted(output.abort(error))
             raise
@@ -110,7 +115,9 @@ async def run_file(job: FileJob, stores: Stores, on_progress: OnProgress) -> Fil
         raise
 
 
-async def _stream(job: FileJob, source: ObjectStore, output: _Output, on_progress: OnProgress) -> FileResult:
+async def _stream(
+    job: FileJob, source: ObjectStore, output: _Output, on_progress: OnProgress, seat: Seat
+) -> FileResult:
     plan = cached_plan(job.mapping, job.mapping_sha256, job.limits)
     transform = Transform(plan, file=job.key, replay=job.replay)
     # Reject files are the engine's own; what a mapping says of its sources does not hold for them.
@@ -122,6 +129,7 @@ async def _stream(job: FileJob, source: ObjectStore, output: _Output, on_progres
         async for piece in reader:
             bytes_read += len(piece)
             for text in unpacked.feed(piece):
+                await seat.hold(transform.held + len(text), row=transform.counts.rows_read + 1)
                 for data, rejects in transform.feed(text):
                     await output.write(data, rejects)
                 await asyncio.sleep(0)  # one piece may become many: other files of this loop go on between two steps

@@ -24,6 +24,7 @@ from engine.errors import (
     RowRefused,
     TransformFailed,
 )
+from engine.longrows import LongRows, Seat
 from engine.parts import Block, PartWriter, Piece
 from engine.pipeline import ABORT_S, FileJob, FileProgress, OnProgress, all_sent
 from engine.ports import Location, ObjectInfo, ObjectStore, PendingUpload, Stores, Upload
@@ -100,9 +101,11 @@ class RangeResult:
         return () if self.data is None else (self.data,)
 
 
-async def run_range(job: RangeJob, stores: Stores, on_progress: OnProgress) -> RangeResult:
-    """Runs one range. Progress, cancellation and failure are as for :func:`engine.pipeline.run_file`; parts of a shared
-    upload are its owner's.
+async def run_range(
+    job: RangeJob, stores: Stores, on_progress: OnProgress, long_rows: LongRows | None = None
+) -> RangeResult:
+    """Runs one range. Progress, memory, cancellation and failure are as for :func:`engine.pipeline.run_file`; parts of
+    a shared upload are its owner's.
 
     What rows make a file fail with is raised only for a range whose start is known; another one counts as undecided.
 
@@ -113,7 +116,8 @@ async def run_range(job: RangeJob, stores: Stores, on_progress: OnProgress) -> R
         source = await stores.open(job.file.source)
         output = _output(job, await stores.open(job.destination))
         try:
-            return await _Run(job, source, output, on_progress).stream()
+            with (long_rows or LongRows()).seat() as seat:
+                return await _Run(job, source, output, on_progress, seat).stream()
         except BaseException as error:
             await uninterrupted(_abort(output, error))
             if not job.exact and isinstance(error, FAULTS):
@@ -127,11 +131,14 @@ async def run_range(job: RangeJob, stores: Stores, on_progress: OnProgress) -> R
 class _Run:
     """A range being read."""
 
-    def __init__(self, job: RangeJob, source: ObjectStore, output: _Shared | _Own, on_progress: OnProgress) -> None:
+    def __init__(
+        self, job: RangeJob, source: ObjectStore, output: _Shared | _Own, on_progress: OnProgress, seat: Seat
+    ) -> None:
         self._job = job
         self._source = source
         self._output = output
         self._on_progress = on_progress
+        self._seat = seat
         self._plan = cached_plan(job.file.mapping, job.file.mapping_sha256, job.file.limits)
         self._transform = Transform(self._plan, file=job.key, part=True, middle=job.middle, chunk_bytes=_CHUNK_BYTES)
         self._rejects: list[bytes] = []
@@ -180,6 +187,8 @@ class _Run:
         return at + place if place is not None and at + place < self._job.stop else None
 
     async def _feed(self, piece: bytes, at: int) -> None:
+        transform = self._transform
+        await self._seat.hold(transform.held + len(piece), row=transform.counts.rows_read + 1)
         stop = self._job.stop - at
         if not self._ending and stop < len(piece):
             await self._take(self._transform.feed(piece[: max(stop, 0)]))

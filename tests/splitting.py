@@ -11,6 +11,7 @@ import pytest
 
 from engine.core.limits import Limits
 from engine.errors import EngineError
+from engine.longrows import LongRows, Room
 from engine.pipeline import FileJob, FileProgress, FileResult, OnProgress, run_file
 from engine.pool.coordinator import PoolStatistics
 from engine.ports import PendingUpload, Stores
@@ -42,16 +43,18 @@ class Inline:
     files: list[str] = field(default_factory=list)  # that were run as a whole
     ranges: list[RangeJob] = field(default_factory=list)
     before: Callable[[RangeJob], None] = lambda _: None
+    # One long row at a time: that ranges wait for each other's memory must change nothing.
+    long_rows: LongRows = field(default_factory=lambda: LongRows(Room(chunk=32, piece=8, row=1, total=1)))
 
     async def run(self, job: FileJob, worker: int, on_progress: OnProgress) -> FileResult:
         self.files.append(job.key)
-        return await run_file(job, self.stores, on_progress)
+        return await run_file(job, self.stores, on_progress, self.long_rows)
 
     async def run_range(self, job: RangeJob, worker: int, on_progress: OnProgress) -> RangeResult:
         assert 0 <= worker < self.workers
         self.ranges.append(job)
         self.before(job)
-        return await run_range(job, self.stores, on_progress)
+        return await run_range(job, self.stores, on_progress, self.long_rows)
 
     def statistics(self) -> PoolStatistics:
         raise NotImplementedError

@@ -13,7 +13,15 @@ import pytest
 from engine.adapters.memory import MemoryStore, MemoryStores
 from engine.core.limits import Limits
 from engine.core.mapping import Mapping, validate_mapping
-from engine.errors import CompressionError, ConservationError, EngineError, SourceMissing, TransientError
+from engine.errors import (
+    CompressionError,
+    ConservationError,
+    EngineError,
+    MemoryExceeded,
+    SourceMissing,
+    TransientError,
+)
+from engine.longrows import LongRows, Room
 from engine.pipeline import FileJob, FileProgress, run_file
 from engine.ports import ObjectInfo, ObjectReader, Upload
 from tests.batches import DESTINATION, SOURCE, keys, mapping
@@ -294,3 +302,32 @@ async def test_an_abort_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) 
         await run_file(job("gone.csv"), world.stores, lambda _: None)
     assert caught.value.__notes__ == ["an upload was left open: no answer"]
     assert world.destination.open_keys() == ("out/a.jsonl",)
+
+
+@pytest.mark.parametrize("key", ["a.csv", "a.csv.gz"])
+async def test_a_long_row_waits_for_memory(key: str) -> None:
+    """A file whose text is more than a pipeline may hold by itself goes on when others have given memory back, and
+    gives back what it took."""
+    world = World()
+    await world.source.put(key, gzip.compress(DATA) if key.endswith(".gz") else DATA)
+    rows = LongRows(Room(chunk=5, piece=7, row=100, total=100))
+    await rows.take(100)
+    running = asyncio.create_task(run_file(job(key), world.stores, lambda _: None, rows))
+    beside = asyncio.create_task(
+        run_file(job(key), world.stores, lambda _: None)
+    )  # in step with it, and counts nothing
+    assert (await beside).counts.rows_read == 3
+    assert not running.done()
+    rows.give(100)
+    assert (await running).counts.rows_read == 3
+    await rows.take(100)
+
+
+async def test_a_row_for_which_there_is_no_memory() -> None:
+    """It fails its file, by name and row, and nothing is left open."""
+    world = World()
+    await world.source.put("a.csv", DATA)
+    with pytest.raises(MemoryExceeded) as failed:
+        await run_file(job(), world.stores, lambda _: None, LongRows(Room(chunk=5, piece=7, row=100, total=0)))
+    assert (failed.value.file, failed.value.row) == ("a.csv", 1)
+    await world.nothing_is_left()

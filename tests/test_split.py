@@ -14,7 +14,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.core.limits import Limits
-from engine.errors import EngineError, SourceChanged, TransientError, WorkerDied
+from engine.errors import EngineError, MemoryExceeded, SourceChanged, TransientError, WorkerDied
+from engine.longrows import LongRows, Room
 from engine.ranges import RangeJob
 from engine.split import spans
 from tests.batches import Call, nothing
@@ -336,3 +337,14 @@ def test_spans(size: int, split_bytes: int, workers: int) -> None:
     assert max(lengths) - min(lengths) <= 1
     assert len(found) <= max(200, workers)
     assert len(found) % workers == 0 or len(found) in (200, size)
+
+
+async def test_a_range_asks_for_memory() -> None:
+    """A long row in a range counts as one in a whole file does: where there is no memory for it, its file fails."""
+    site = Site()
+    site.pool.long_rows = LongRows(Room(chunk=32, piece=8, row=1000, total=0))
+    data = b"id,name\n" + b"1,abc\n" * 30 + b'2,"' + b"x" * 200 + b'"\n'
+    outcome = await site.outcome(data, 40)
+    assert isinstance(outcome.error, MemoryExceeded)
+    assert site.pool.ranges
+    assert outcome.error.file == "a.csv"

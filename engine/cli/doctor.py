@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.config import Settings
+    from engine.memory import Fit
 
 __all__ = ["doctor"]
 
@@ -27,12 +28,12 @@ def doctor(*, flags: PoolFlags | None = None) -> int:
 
 
 def _findings(settings: Settings) -> Iterator[tuple[str, str]]:
-    from engine.cli.wiring import bound_of
+    from engine.cli.wiring import fit_of, memory_of
     from engine.codec import BACKENDS
     from engine.core.native import kernels
     from engine.core.transforms import load_transforms
-    from engine.pool.build import build_name, choose_executor, cpus, import_all, is_free_threaded, memory_limit
-    from engine.progress import size
+    from engine.errors import ConfigError
+    from engine.pool.build import build_name, choose_executor, cpus, import_all, is_free_threaded
 
     gil = import_all()
     choice = choose_executor(settings.pool.executor, gil)
@@ -46,16 +47,17 @@ def _findings(settings: Settings) -> Iterator[tuple[str, str]]:
     yield "executor", f"{choice.executor}: {choice.reason}"
     if choice.warning:
         yield "warning", choice.warning
-    yield "workers", f"N = {pool.workers or found} ({'configured' if pool.workers else 'CPUs this container may use'})"
-    yield "pipelines", f"M = {pool.pipelines} files at once on each worker"
+    fit: Fit | None = None
+    try:
+        fit = fit_of(settings, choice)
+    except ConfigError as error:
+        yield "memory", f"TOO LITTLE, no command will run files: {error}"
+    workers, pipelines = (fit.workers, fit.pipelines) if fit else (pool.workers or found, pool.pipelines)
+    yield "workers", f"N = {workers} ({'configured' if pool.workers else 'CPUs this container may use'})"
+    yield "pipelines", f"M = {pipelines} files at once on each worker"
     yield "CPUs", f"{found} usable"
-    limit = settings.limits.memory_bytes or memory_limit()
-    bound = bound_of(settings, choice)
-    fits = "" if bound.usual <= limit else ": MORE THAN THE LIMIT; lower pool.pipelines or pool.workers"
-    yield "memory", f"at most {size(bound.usual)} of the {size(limit)} there are{fits}"
-    yield "", f"at most {size(bound.parquet)} if every pipeline wrote Parquet"
-    row = size(settings.limits.row_bytes)
-    yield "", f"at most {size(bound.longest)} if, besides, every pipeline held a row of {row} at once"
+    if fit:
+        yield from _memory(fit, memory_of(settings), settings.limits.row_bytes)
     yield (
         "kernels",
         "in C" if kernels is not None else "not built: mapping is several times slower (see docs/design.md)",
@@ -68,6 +70,22 @@ def _findings(settings: Settings) -> Iterator[tuple[str, str]]:
             yield package, importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             yield package, "not installed"
+
+
+def _memory(fit: Fit, there: int, row_bytes: int) -> Iterator[tuple[str, str]]:
+    from engine.progress import size
+
+    yield "memory", f"at most {size(fit.bound.usual)} of the {size(there)} there are"
+    yield "", f"at most {size(fit.bound.parquet)} if every pipeline wrote Parquet"
+    if fit.warning:
+        yield "warning", fit.warning
+    row = size(row_bytes)
+    if fit.room is None:
+        yield "", f"at most {size(fit.bound.longest)} if, besides, every pipeline held a row of {row} at once"
+    elif fit.longest == row_bytes:
+        yield "", f"the rest for long rows: each process holds {fit.room.total // fit.room.row} of {row} at once"
+    else:
+        yield "", f"the rest for long rows: those over {size(fit.longest)} fail their file, though {row} are allowed"
 
 
 def _on(gil: bool) -> str:

@@ -12,7 +12,7 @@ from engine.adapters.stores import StoresFactory
 from engine.cli.starting import starting
 from engine.config import Settings
 from engine.core.reader import CHUNK_BYTES
-from engine.memory import MemoryBound, memory_bound
+from engine.memory import Fit, Sizes, fit
 from engine.pool.build import (
     LOCAL_BATCH,
     ExecutorChoice,
@@ -21,30 +21,32 @@ from engine.pool.build import (
     cpus,
     import_all,
     is_free_threaded,
+    memory_limit,
 )
 from engine.pool.open import Pool, open_pool
 from engine.ports import MappingStore, Queue, Stores
 
 __all__ = [
     "Runtime",
-    "bound_of",
     "executor_choice",
+    "fit_of",
     "mappings",
+    "memory_of",
     "open_dead_letters",
     "open_queue",
     "open_runtime",
     "store_settings",
-    "worker_count",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What batches run on: workers, and the calling loop's own stores."""
+    """What batches run on: workers, as many as fit into memory, and the calling loop's own stores."""
 
     pool: Pool
     stores: Stores
     choice: ExecutorChoice
+    fit: Fit
 
 
 @asynccontextmanager
@@ -55,15 +57,17 @@ async def open_runtime(settings: Settings, *, local: bool = False) -> AsyncItera
         local: all sources and destinations are local folders, so that the SDK need not be imported.
 
     Raises:
+        ConfigError: there is too little memory for the workers that are asked for.
         EngineError: a worker could not be started.
     """
     with starting():
         choice = executor_choice(settings, local=local)
+    fits = fit_of(settings, choice)
     factory = StoresFactory(store_settings(settings))
-    async with open_pool(choice.executor, worker_count(settings), settings.pool.pipelines, factory) as pool:
+    async with open_pool(choice.executor, fits.workers, fits.pipelines, factory, room=fits.room) as pool:
         stores = factory()
         try:
-            yield Runtime(pool, stores, choice)
+            yield Runtime(pool, stores, choice, fits)
         finally:
             await stores.aclose()
 
@@ -74,22 +78,31 @@ def executor_choice(settings: Settings, *, local: bool = False) -> ExecutorChoic
     return choose_executor(settings.pool.executor, gil)
 
 
-def worker_count(settings: Settings) -> int:
-    """N: as configured, or the CPUs this container may use."""
-    return settings.pool.workers or cpus()
+def memory_of(settings: Settings) -> int:
+    """The memory there is, in bytes: as configured, or what this container may use."""
+    return settings.limits.memory_bytes or memory_limit()
 
 
-def bound_of(settings: Settings, choice: ExecutorChoice) -> MemoryBound:
-    """How much memory this configuration needs at most."""
-    return memory_bound(
+def fit_of(settings: Settings, choice: ExecutorChoice) -> Fit:
+    """What of this configuration's workers and pipelines runs in the memory there is.
+
+    Raises:
+        ConfigError: not even one file at a time on each worker would fit.
+    """
+    wanted = settings.pool.workers
+    return fit(
+        memory_of(settings),
         choice.executor,
-        workers=worker_count(settings),
-        pipelines=settings.pool.pipelines,
-        read_bytes=settings.source.read_bytes,
-        chunk_bytes=CHUNK_BYTES,
-        part_bytes=settings.destination.part_bytes,
-        row_bytes=settings.limits.row_bytes,
-        split=settings.pool.split_bytes > 0,
+        wanted or cpus(),
+        settings.pool.pipelines,
+        Sizes(
+            read_bytes=settings.source.read_bytes,
+            chunk_bytes=CHUNK_BYTES,
+            part_bytes=settings.destination.part_bytes,
+            row_bytes=settings.limits.row_bytes,
+            split=settings.pool.split_bytes > 0,
+        ),
+        fewer_workers=not wanted,
     )
 
 

@@ -59,20 +59,21 @@ async def serve(settings: Settings, mode: Mode, stop: asyncio.Event, observer: O
     """
     import structlog
 
-    from engine.cli.wiring import mappings, open_dead_letters, open_queue, open_runtime, worker_count
+    from engine.cli.wiring import mappings, open_dead_letters, open_queue, open_runtime
     from engine.intake import read_message
     from engine.service import Service
 
     log = structlog.get_logger("engine.worker")
     async with open_runtime(settings) as runtime:
-        if runtime.choice.warning:
-            log.warning(runtime.choice.warning)
+        for warning in (runtime.choice.warning, runtime.fit.warning):
+            if warning:
+                log.warning(warning)
         log.info(
             "worker started",
             executor=runtime.choice.executor,
             reason=runtime.choice.reason,
-            workers=worker_count(settings),
-            pipelines=settings.pool.pipelines,
+            workers=runtime.fit.workers,
+            pipelines=runtime.fit.pipelines,
             queue=settings.queue.url,
         )
         store = mappings(settings, runtime.stores)

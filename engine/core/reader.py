@@ -89,6 +89,11 @@ class CsvReader:
             self._bind_labels(list(middle.labels))
 
     @property
+    def held(self) -> int:
+        """Bytes of text that wait for more."""
+        return self._held.size
+
+    @property
     def rows(self) -> int:
         """Rows given so far."""
         return self._row - 1

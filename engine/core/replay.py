@@ -66,6 +66,11 @@ class RejectsReader:
         self._line = 1  # of the reject file, where what is held begins
         self._shape: Shape | None = None
 
+    @property
+    def held(self) -> int:
+        """Bytes of text that wait for more."""
+        return self._held.size
+
     def feed(self, data: bytes) -> Iterator[Replayed]:
         """Takes the reject file's next bytes; gives the rows whose records are complete.
 

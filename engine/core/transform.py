@@ -144,6 +144,11 @@ class Transform:
         return self._counts
 
     @property
+    def held(self) -> int:
+        """Bytes of text that were fed and not converted yet."""
+        return self._reader.held
+
+    @property
     def reader(self) -> CsvReader:
         """What reads the file, which is not one of rejects."""
         assert isinstance(self._reader, CsvReader)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Protocol
 
 from engine.errors import ConfigError, Problem
+from engine.longrows import LongRows, Room
 from engine.pipeline import FileJob, FileResult, OnProgress
 from engine.pool.build import Executor
 from engine.pool.coordinator import Coordinator, PoolStatistics, StartLink
@@ -19,9 +21,9 @@ from engine.ranges import RangeJob, RangeResult
 __all__ = ["Pool", "open_pool"]
 
 
-def _link(executor: Executor) -> StartLink:
+def _link(executor: Executor, room: Room | None) -> StartLink:
     if executor == "threads":
-        return ThreadLink
+        return partial(ThreadLink, long_rows=LongRows(room))
     from engine.pool.processes import ProcessLink
 
     return ProcessLink
@@ -71,6 +73,7 @@ async def open_pool(
     open_stores: OpenStores,
     *,
     grace_s: float = 30.0,
+    room: Room | None = None,
 ) -> AsyncIterator[Pool]:
     """Starts N workers and, when the body is left, cancels what they run, waits for it and ends them.
 
@@ -80,6 +83,7 @@ async def open_pool(
         pipelines: M, files at once on each worker.
         open_stores: called once on each worker's loop; for processes it must pickle.
         grace_s: seconds a cancelled file gets to abort its uploads before its worker is given up.
+        room: memory for long rows, in each process that runs files; None: it is not counted.
 
     Raises:
         ConfigError: fewer than one worker or pipeline.
@@ -92,8 +96,8 @@ async def open_pool(
     ]
     if problems:
         raise ConfigError(problems)
-    spec = WorkerSpec(pipelines, open_stores, grace_s)
-    pool = Coordinator(executor, workers, spec, _link(executor))
+    spec = WorkerSpec(pipelines, open_stores, grace_s, room)
+    pool = Coordinator(executor, workers, spec, _link(executor, room))
     try:
         await pool.boot()
         gc.freeze()  # a collection stops every thread: spare it what start-up made, the little garbage in it too

@@ -14,6 +14,7 @@ import threading
 from multiprocessing import resource_tracker
 
 from engine.errors import EngineError
+from engine.longrows import LongRows
 from engine.pipeline import FileProgress
 from engine.pool.channel import Channel, Frame
 from engine.pool.coordinator import LinkEvents
@@ -135,7 +136,7 @@ class _Child:
 
     def __init__(self, spec: WorkerSpec) -> None:
         self.channel = Channel(self._received, self._lost)
-        self.worker = Worker(spec, self)
+        self.worker = Worker(spec, self, LongRows(spec.room))
 
     def ready(self) -> None:
         gc.freeze()  # what start-up made stays; later collections need not look at it

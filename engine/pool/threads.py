@@ -7,6 +7,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 
+from engine.longrows import LongRows
 from engine.pipeline import FileProgress
 from engine.pool.coordinator import LinkEvents
 from engine.pool.worker import Job, Outcome, Result, Worker, WorkerSpec, drive, how, release
@@ -18,13 +19,16 @@ class ThreadLink:
     """The coordinator's end of a worker thread. Its public methods and ``events`` belong to the coordinator's loop.
 
     The two loops meet in ``call_soon_threadsafe`` alone, which is what orders the memory accesses of both threads.
+
+    Args:
+        long_rows: shared by all worker threads, those that were given up too.
     """
 
-    def __init__(self, index: int, spec: WorkerSpec, events: LinkEvents) -> None:
+    def __init__(self, index: int, spec: WorkerSpec, events: LinkEvents, *, long_rows: LongRows) -> None:
         self._coordinator = asyncio.get_running_loop()
         self._events = events
         self._loop = asyncio.new_event_loop()  # run and closed by the worker's thread
-        self._worker = Worker(spec, _Outward(self._post, events))
+        self._worker = Worker(spec, _Outward(self._post, events), long_rows)
         self._grace_s = spec.grace_s
         # A daemon, so that a file that cannot be interrupted keeps nobody from exiting.
         self._thread = threading.Thread(target=self._main, name=f"engine-worker-{index}", daemon=True)

@@ -16,7 +16,8 @@ from typing import Protocol
 
 from engine.bounded import brief, each
 from engine.errors import EngineError
-from engine.pipeline import FileJob, FileProgress, FileResult, OnProgress, run_file
+from engine.longrows import LongRows, Room
+from engine.pipeline import FileJob, FileProgress, FileResult, run_file
 from engine.ports import OpenStores, Stores
 from engine.ranges import RangeJob, RangeResult, run_range
 
@@ -40,11 +41,13 @@ class WorkerSpec:
     Attributes:
         pipelines: files at once, at least 1.
         grace_s: seconds that cancelled files get to abort their uploads when the worker ends.
+        room: for long rows, in one process; None where it is not counted.
     """
 
     pipelines: int
     open_stores: OpenStores
     grace_s: float
+    room: Room | None = None
 
 
 class Events(Protocol):
@@ -79,10 +82,15 @@ class _Entry:
 
 
 class Worker:
-    """The loop body of one worker. Everything but the constructor belongs to the loop's thread."""
+    """The loop body of one worker. Everything but the constructor belongs to the loop's thread.
 
-    def __init__(self, spec: WorkerSpec, events: Events) -> None:
+    Args:
+        long_rows: shared by the workers of a process.
+    """
+
+    def __init__(self, spec: WorkerSpec, events: Events, long_rows: LongRows) -> None:
         self._spec = spec
+        self._long_rows = long_rows
         self._events = events
         self._queue: asyncio.Queue[_Entry | None] = asyncio.Queue()  # None: a pipeline is to end
         self._entries: dict[int, _Entry] = {}  # queued and running; cleared one by one as they are answered for
@@ -175,7 +183,7 @@ class Worker:
             self.fail(error)
 
     async def _run_one(self, entry: _Entry, stores: Stores) -> None:
-        entry.task = asyncio.create_task(_run(entry.job, stores, partial(self._progress, entry)))
+        entry.task = asyncio.create_task(self._run(entry, stores))
         await asyncio.wait({entry.task})
         outcome: Outcome = None
         if entry.task.cancelled():
@@ -192,6 +200,12 @@ class Worker:
             outcome = portable(error, entry.job)
         if not self._stop.is_set():
             self._answer(entry, outcome)
+
+    async def _run(self, entry: _Entry, stores: Stores) -> Result:
+        job, on_progress = entry.job, partial(self._progress, entry)
+        if isinstance(job, RangeJob):
+            return await run_range(job, stores, on_progress, self._long_rows)
+        return await run_file(job, stores, on_progress, self._long_rows)
 
     def _answer(self, entry: _Entry, outcome: Outcome) -> None:
         del self._entries[entry.job_id]
@@ -224,12 +238,6 @@ class Worker:
             due = loop.time() + LAG_EVERY_S
             await asyncio.sleep(LAG_EVERY_S)
             self._events.lag(max(0.0, loop.time() - due))
-
-
-async def _run(job: Job, stores: Stores, on_progress: OnProgress) -> Result:
-    if isinstance(job, RangeJob):
-        return await run_range(job, stores, on_progress)
-    return await run_file(job, stores, on_progress)
 
 
 def portable(error: Exception, job: Job) -> EngineError:

@@ -44,7 +44,26 @@ def test_n_is_what_this_process_may_use(tmp_path: Path) -> None:
     assert findings(done.stdout)["workers"].startswith("N = 1 ")
 
 
-def test_a_configuration_that_needs_too_much_memory_is_pointed_out(tmp_path: Path) -> None:
-    """The bound of the configuration is compared with the memory there is."""
-    done = engine("doctor", cwd=tmp_path, env={"ENGINE_LIMITS__MEMORY_BYTES": "1000000"})
-    assert "MORE THAN THE LIMIT" in findings(done.stdout)["memory"]
+def test_too_little_memory_is_pointed_out(tmp_path: Path) -> None:
+    """Where no file could be run, doctor says so and what to do; the commands that run files say the same and end."""
+    little = {"ENGINE_LIMITS__MEMORY_BYTES": "1000000"}
+    done = engine("doctor", cwd=tmp_path, env=little)
+    assert done.returncode == 0
+    assert findings(done.stdout)["memory"].startswith("TOO LITTLE")
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    (tmp_path / "m.json").write_text('{"version": 1, "id": "m", "fields": [{"name": "a", "type": "int"}]}')
+    done = engine("run", "m.json", "a.csv", "--output", "out", cwd=tmp_path, env=little)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "limits.memory_bytes: 1 MiB of memory are too few" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_fewer_pipelines_where_memory_is_less(tmp_path: Path) -> None:
+    """What is run is what fits: the bound, the files at once and the rows that there is room for tell of it."""
+    env = {"ENGINE_LIMITS__MEMORY_BYTES": str(1000 << 20)}
+    done = engine("doctor", "--workers", "1", "--pipelines", "90", cwd=tmp_path, env=env)
+    found = findings(done.stdout)
+    assert "files at once would need" in found["warning"]
+    assert 1 <= int(found["pipelines"].split()[2]) < 20
+    assert "fail their file" in done.stdout

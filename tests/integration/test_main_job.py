@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.data import Activity, activity_mapping, build
-from engine.memory import memory_bound
+from engine.memory import Sizes, memory_bound
 from tests.cli.command import ENGINE, EXECUTORS, environment
 from tests.faults import DROP, Match, Rule, fault_proxy
 from tests.moto import Aws
@@ -155,15 +155,8 @@ def test_a_large_file_streams_in_bounded_memory(site: Site) -> None:
         (entry,) = json.loads(body)["files"]
         assert (entry["bytes_read"], entry["rows_rejected"]) == (len(data), len(corrupted))
         peaks.append(worked.peak_mb)
-    bound = memory_bound(
-        "threads",
-        workers=2,
-        pipelines=4,
-        read_bytes=1 << 20,
-        chunk_bytes=1 << 20,
-        part_bytes=8 << 20,
-        row_bytes=1 << 20,
-    ).usual
+    sizes = Sizes(read_bytes=1 << 20, chunk_bytes=1 << 20, part_bytes=8 << 20, row_bytes=1 << 20)
+    bound = memory_bound("threads", 2, 4, sizes).usual
     print(f"peak memory {peaks[0]:.0f} MB for 40 MB, {peaks[1]:.0f} MB for 105 MB")
     assert peaks[1] * 2**20 < bound
     assert peaks[1] < peaks[0] * 1.2

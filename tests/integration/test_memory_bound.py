@@ -18,7 +18,8 @@ from bench.data import Activity, activity_mapping, build
 from bench.hollow import Repeated, hollow_s3
 from bench.peaks import family_peak_kb
 from engine.core.reader import CHUNK_BYTES
-from engine.memory import MemoryBound, memory_bound
+from engine.memory import MemoryBound, Sizes, fit, memory_bound
+from engine.pool.build import Executor
 from engine.progress import size
 from tests.cli.command import ENGINE, engine, environment
 
@@ -66,17 +67,17 @@ def run(
     return Ran(peak * 1024, json.loads((folder / "report.json").read_bytes())["files"])
 
 
+EXECUTOR: Executor = "processes" if sys._is_gil_enabled() else "threads"
+
+
+def sizes(row_bytes: int) -> Sizes:
+    """The configuration's own but ``row_bytes``."""
+    return Sizes(read_bytes=MIB, chunk_bytes=CHUNK_BYTES, part_bytes=8 * MIB, row_bytes=row_bytes)
+
+
 def bound(row_bytes: int = 16 * MIB) -> MemoryBound:
-    """The formula for these runs: this build's executor, the configuration's own sizes but ``row_bytes``."""
-    return memory_bound(
-        "processes" if sys._is_gil_enabled() else "threads",
-        workers=WORKERS,
-        pipelines=PIPELINES,
-        read_bytes=MIB,
-        chunk_bytes=CHUNK_BYTES,
-        part_bytes=8 * MIB,
-        row_bytes=row_bytes,
-    )
+    """The formula for these runs on this build."""
+    return memory_bound(EXECUTOR, WORKERS, PIPELINES, sizes(row_bytes))
 
 
 def activity(pack: Callable[[bytes], bytes], megabytes: int) -> Repeated:
@@ -166,3 +167,43 @@ def test_rows_as_long_as_they_may_be_keep_the_bound(format_: str, kind: str, tmp
     assert ran.total("rows_written") == FILES * ROWS
     print(f"{ran.peak / MIB:.0f} of {bound(row_bytes).longest / MIB:.0f} MiB")
     assert ran.peak < bound(row_bytes).longest
+
+
+@pytest.mark.slow
+def test_long_rows_wait_for_memory(tmp_path: Path) -> None:
+    """With memory for one row of ``row_bytes`` in a process, all pipelines have such rows all the time: they wait for
+    each other, every row is written, and the limit is kept, though all of them at once are bounded by more."""
+    row_bytes = 4 * MIB
+    processes = WORKERS if EXECUTOR == "processes" else 1
+    limit = bound(row_bytes).parquet + processes * 28 * (2 * row_bytes - CHUNK_BYTES)
+    room = fit(limit, EXECUTOR, WORKERS, PIPELINES, sizes(row_bytes), fewer_workers=False).room
+    assert room is not None
+    assert room.row == room.total
+    row = b"1," + doubled(row_bytes - 100) + b"\n"
+    ran = run(
+        tmp_path, NOTES, Repeated(HEADER, row, ROWS), "",
+        ENGINE_LIMITS__ROW_BYTES=str(row_bytes), ENGINE_LIMITS__MEMORY_BYTES=str(limit),
+    )  # fmt: skip
+    assert ran.total("rows_written") == FILES * ROWS
+    print(f"{ran.peak / MIB:.0f} of {limit / MIB:.0f} MiB, {bound(row_bytes).longest / MIB:.0f} without a limit")
+    assert ran.peak < limit
+
+
+def test_a_row_beyond_all_memory_fails_its_file(tmp_path: Path) -> None:
+    """Where the memory there is leaves too little for a row that ``limits.row_bytes`` allows, the batch fails and says
+    which row it was, rather than be killed for it; shorter rows beside it are no reason to fail."""
+    limit = memory_bound(EXECUTOR, 1, 1, sizes(16 * MIB)).parquet + 28 * 4 * MIB
+    (tmp_path / "mapping.json").write_text(json.dumps(NOTES))
+    env = {"ENGINE_LIMITS__MEMORY_BYTES": str(limit)}
+
+    def ran(name: str, megabytes: int) -> tuple[int, str]:
+        (tmp_path / f"{name}.csv").write_bytes(HEADER + b"1,a\n2," + b"x" * (megabytes * MIB) + b"\n3,c\n")
+        flags = ("--output", name, "--workers", "1", "--pipelines", "1")
+        done = engine("run", "mapping.json", f"{name}.csv", *flags, cwd=tmp_path, env=env)
+        return done.returncode, done.stderr
+
+    assert ran("short", 2) == (0, "")
+    status, said = ran("long", 6)
+    assert status == 1
+    assert "long.csv: row 2: memory-error: the row goes on beyond" in said
+    assert not (tmp_path / "long" / "manifest.json").exists()

@@ -12,6 +12,7 @@ import pytest
 from engine.adapters.memory import MemoryStore
 from engine.core.transform import Counts
 from engine.errors import EngineError, SourceMissing
+from engine.longrows import LongRows
 from engine.pipeline import FileProgress, FileResult
 from engine.pool.worker import Outcome, Worker, WorkerSpec, portable
 from engine.ports import ObjectInfo, PendingUpload
@@ -62,7 +63,7 @@ class Recorder:
 async def working(pipelines: int) -> AsyncIterator[tuple[Worker, Recorder]]:
     """A worker that serves, closed at the end."""
     recorder = Recorder()
-    worker = Worker(WorkerSpec(pipelines, Scripted(pipelines), 30.0), recorder)
+    worker = Worker(WorkerSpec(pipelines, Scripted(pipelines), 30.0), recorder, LongRows())
     serving = asyncio.create_task(worker.serve())
     await recorder.until("ready", -1)
     try:
@@ -149,7 +150,7 @@ async def test_file_that_finishes_while_it_is_cancelled_is_aborted(tmp_path: Pat
 async def test_memory_error_ends_the_worker(tmp_path: Path) -> None:
     """A worker out of memory does not go on: it stops its other files, answers for none, and returns the error."""
     recorder = Recorder()
-    worker = Worker(WorkerSpec(2, Scripted(2), 30.0), recorder)
+    worker = Worker(WorkerSpec(2, Scripted(2), 30.0), recorder, LongRows())
     serving = asyncio.create_task(worker.serve())
     worker.submit(1, file_job(tmp_path, "beside", "block"))
     await recorder.until("progress", 1)
