@@ -7,6 +7,7 @@ pydantic-core. Both write the same bytes and refuse the same text; ``tests/test_
 from __future__ import annotations
 
 import importlib
+import json
 import math
 from collections.abc import Callable
 from typing import Any
@@ -63,17 +64,46 @@ _BACKEND = "msgspec" if msgspec is not None else "pydantic_core"
 
 
 def decode_json(text: bytes | str, *, backend: str = _BACKEND) -> Any:
-    """Reads one RFC 8259 value. Of duplicate keys the last wins.
+    """Reads one RFC 8259 value.
 
     Raises:
-        InputError: it is not JSON, nests deeper than :data:`MAX_DEPTH`, or holds a number that is not finite.
+        InputError: it is not JSON, nests deeper than :data:`MAX_DEPTH`, holds a number that is not finite, or a key
+            twice in one object: who checked it elsewhere may have seen the other value.
     """
+    _refuse_duplicates(text)
     try:
         value = BACKENDS[backend][0](text)
     except (ValueError, UnicodeError) as error:
         raise InputError(f"is not JSON: {error}") from None
     _check(value, "", 0)
     return value
+
+
+def _refuse_duplicates(text: bytes | str) -> None:
+    """Neither backend tells of a key that stands twice. What else is wrong with the text they say better."""
+    try:
+        # Nothing is made of the document: values are dropped as they are read, numbers are not even converted.
+        json.loads(
+            text if isinstance(text, str) else text.decode(),
+            object_pairs_hook=_once,
+            parse_int=len,
+            parse_float=len,
+            parse_constant=len,
+        )
+    except _TwiceError as found:
+        raise InputError(f"key {found.args[0]!r} is given twice") from None
+    except (ValueError, RecursionError):
+        return
+
+
+class _TwiceError(Exception):
+    """A key that an object has twice."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    if len(pairs) > 1 and len(dict(pairs)) < len(pairs):
+        seen: set[str] = set()
+        raise _TwiceError(next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
 
 
 def encode_json(value: Any, *, backend: str = _BACKEND) -> bytes:

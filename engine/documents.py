@@ -10,7 +10,13 @@ from pydantic import BaseModel, ValidationError
 
 from engine.errors import InputError, Problem, nearest
 
-__all__ = ["problems", "validate"]
+__all__ = ["MAX_VALUES", "problems", "validate"]
+
+MAX_VALUES = 50_000
+"""The most values, those inside lists and objects among them, that a document may have. What is known of one that is
+wrong takes up to 3 KB, and all of them may be."""
+
+_MOST_PROBLEMS = 100
 
 _WHAT = {
     "missing": "is required",
@@ -24,19 +30,38 @@ def validate[M: BaseModel](model: type[M], document: object, error: type[InputEr
     """Validates a decoded document.
 
     Raises:
-        InputError: as the class ``error``, with one :class:`Problem` for each fault. A problem's ``where`` is the path
-            in the document (``fields[3].type``); input values are never quoted, they may be secrets.
+        InputError: as the class ``error``, with one :class:`Problem` for each fault, a hundred at most. A problem's
+            ``where`` is the path in the document (``fields[3].type``); input values are never quoted, they may be
+            secrets.
     """
+    if _values(document) > MAX_VALUES:
+        raise error(f"has more than {MAX_VALUES:,} values", file=file)
     try:
         return model.model_validate(document)
     except ValidationError as invalid:
-        raise error(problems(model, invalid), file=file) from None
+        found = problems(model, invalid)
+        listed = [*found[:_MOST_PROBLEMS], Problem("", "and more")] if len(found) > _MOST_PROBLEMS else found
+        raise error(listed, file=file) from None
+
+
+def _values(document: object) -> int:
+    """How many values there are; no more than one over the most are counted."""
+    left: list[object] = [document]
+    count = 0
+    while left and count <= MAX_VALUES:
+        value = left.pop()
+        count += 1
+        if isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+    return count
 
 
 def problems(model: type[BaseModel], invalid: ValidationError) -> list[Problem]:
     """One problem for each error that pydantic found, in its order, duplicates (of union members) dropped."""
     found: dict[Problem, None] = {}
-    for error in invalid.errors(include_url=False, include_input=False):
+    for error in invalid.errors(include_url=False, include_context=False, include_input=False):
         loc = _document_path(model, error["loc"])
         if error["type"] == "extra_forbidden":
             name = str(loc[-1])

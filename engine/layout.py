@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.errors import FileError
+from engine.names import KEY_BYTES
 
 __all__ = ["MANIFEST", "OutputKeys", "crowded_keys", "numbered", "output_keys"]
 
@@ -33,14 +34,22 @@ def output_keys(root: str, names: Sequence[str], suffix: str) -> list[OutputKeys
 
     Raises:
         FileError: a name that cannot be part of a key here (empty, with ``.`` or ``..`` as a segment, or with a
-            character that XML cannot say, in which S3 answers); or a ``root`` with such a character.
+            character that XML cannot say, in which S3 answers); a ``root`` with such a segment or character; or a key
+            that S3 would not take for its length.
     """
+    if any(segment in (".", "..") for segment in root.split("/")):
+        raise FileError(f"a batch cannot lie below {root!r}: it has a '.' or '..' segment", file=root)
     _sayable(root)
     bases = [_stem(_safe(name)) for name in names]
     while taken := {base for base, times in Counter(bases).items() if times > 1}:
         # Again, because a full name may meet another file's stem; it ends, because full names are unique.
         bases = [name if base in taken else base for base, name in zip(bases, names, strict=True)]
-    return [OutputKeys(f"{root}data/{base}{suffix}", f"{root}rejects/{base}.jsonl") for base in bases]
+    keys = [OutputKeys(f"{root}data/{base}{suffix}", f"{root}rejects/{base}.jsonl") for base in bases]
+    for key, name in zip(keys, names, strict=True):
+        if (size := max(len(text.encode("utf-8", "surrogateescape")) for text in key)) > KEY_BYTES:
+            what = f"its output's key would have {size:,} bytes, and a key has at most {KEY_BYTES:,}"
+            raise FileError(f"{what}: shorten the destination's prefix, or the key", file=name)
+    return keys
 
 
 def numbered(key: str, number: int, again: int = 0) -> str:

@@ -6,16 +6,21 @@ The document is checked here; what a mapping inside it holds is checked by :mod:
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
     GetJsonSchemaHandler,
+    TypeAdapter,
     ValidationError,
 )
 from pydantic.alias_generators import to_camel
@@ -45,7 +50,10 @@ MAX_BYTES = 1_048_576
 """The longest message that SQS takes, in bytes of UTF-8."""
 MAX_DOCUMENT_BYTES = 64 * 1_048_576
 """The longest document that a message may point to."""
-_MOST_PROBLEMS = 100  # named of one message; its files may all have one
+_MOST_VALUES = 4 * MAX_FILES + 100_000
+"""Of a document: a file may be an object of two values. Empty lists take 70 bytes of memory each, and 3 of text."""
+_MOST_PROBLEMS = 100  # named of one message; its files may all have one, and a million would take gigabytes
+_FILE = re.compile(r"files\[([0-9]+)\]")
 _EXTENDED_CLIENT = (
     "software.amazon.payloadoffloading.PayloadS3Pointer",
     "com.amazon.sqs.javamessaging.MessageS3Pointer",  # until version 1.1
@@ -119,6 +127,7 @@ class Message(_Document):
     files: Annotated[
         tuple[Annotated[FileRef, BeforeValidator(_as_ref)], ...] | None,
         Field(strict=False, json_schema_extra={"minItems": 1, "maxItems": MAX_FILES}),
+        FailFast(),  # _file_problems finds the others, as many as are told
         BeforeValidator(_bounded),
     ] = None
     prefix: Prefix | None = None
@@ -205,7 +214,16 @@ def _size(text: str | bytes) -> int:
     return len(text.encode("utf-8", "replace") if isinstance(text, str) else text)
 
 
+def _values(text: str | bytes) -> int:
+    """At least as many as there are: each follows one of these."""
+    if isinstance(text, str):
+        return text.count(",") + text.count("[") + text.count("{")
+    return text.count(b",") + text.count(b"[") + text.count(b"{")
+
+
 def _parsed(text: str | bytes, name: str | None) -> Message | Pointer:
+    if _values(text) > _MOST_VALUES:
+        raise MessageError(f"has more values than {MAX_FILES:,} files take: split the batch", file=name)
     try:
         document = decode_json(text)
     except InputError as error:
@@ -218,17 +236,34 @@ def _parsed(text: str | bytes, name: str | None) -> Message | Pointer:
     found: list[Problem] = []
     document = _canonical(document, model, "", found)
     if model is Message:
-        found += _spanning(document)
+        found += islice(_spanning(document), _MOST_PROBLEMS + 1)
     try:
         read = model.model_validate(document)
     except ValidationError as invalid:
-        found += problems(model, invalid)
+        for problem in problems(model, invalid):
+            found.append(problem)
+            if place := _FILE.match(problem.where):  # validation stopped at it
+                found += islice(_file_problems(document["files"], int(place[1]) + 1), _MOST_PROBLEMS)
     else:
         if not found:
             return read
-    more = len(found) - _MOST_PROBLEMS
-    listed = [*found[:_MOST_PROBLEMS], Problem("", f"and {more:,} more problems")] if more > 0 else found
+    listed = [*found[:_MOST_PROBLEMS], Problem("", "and more")] if len(found) > _MOST_PROBLEMS else found
     raise MessageError(listed, file=name)
+
+
+def _file_problems(files: list[Any], start: int) -> Iterator[Problem]:
+    """What is wrong with the files from ``start`` on."""
+    for index, file in enumerate(files[start:], start):
+        try:
+            _file_adapter().validate_python(_as_ref(file))
+        except ValidationError as invalid:
+            for problem in problems(FileRef, invalid):
+                yield Problem(f"files[{index}]{f'.{problem.where}' if problem.where else ''}", problem.what)
+
+
+@cache
+def _file_adapter() -> TypeAdapter[FileRef]:
+    return TypeAdapter(FileRef)
 
 
 def _from_extended_client(pointer: Any) -> Any:
@@ -245,7 +280,8 @@ def _canonical(document: dict[str, Any], model: type[BaseModel], where: str, fou
     for key, value in document.items():
         field = names.get(key, key)
         if field in result:
-            found.append(Problem(where, f"{key!r}: {field} is given twice, under two names"))
+            if len(found) <= _MOST_PROBLEMS:
+                found.append(Problem(where, f"{key!r}: {field} is given twice, under two names"))
             continue
         below = _NESTED.get(model, {}).get(field)
         if below is not None and isinstance(value, dict):

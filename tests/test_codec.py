@@ -96,9 +96,20 @@ def test_the_deepest_allowed_nesting_is_read(backend: str) -> None:
     assert encode_json(decode_json(text, backend=backend), backend=backend) == text.encode()
 
 
-def test_of_duplicate_keys_the_last_wins(backend: str) -> None:
-    """Both backends agree on duplicate keys."""
-    assert decode_json('{"a":1,"a":2}', backend=backend) == {"a": 2}
+@pytest.mark.parametrize(
+    "text",
+    ['{"a":1,"a":2}', '{"b":[{"c":1},{"a":1,"b":2,"a":1}]}', '{"a":NaN,"\\u0061":9}', b'{"a":{},"x":[],"a":[]}'],
+    ids=str,
+)
+def test_a_key_that_stands_twice_is_refused(text: str | bytes, backend: str) -> None:
+    """At any depth, also where it is spelled in two ways: the error names the key."""
+    with pytest.raises(InputError, match=r"^key 'a' is given twice$"):
+        decode_json(text, backend=backend)
+
+
+def test_the_same_key_in_two_objects_is_read(backend: str) -> None:
+    """Only one object cannot have a key twice."""
+    assert decode_json('[{"a":{"a":1}},{"a":2}]', backend=backend) == [{"a": {"a": 1}}, {"a": 2}]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.documents import validate
+from engine.documents import MAX_VALUES, validate
 from engine.errors import ConfigError
 
 
@@ -52,3 +52,24 @@ def test_values_are_never_quoted() -> None:
     with pytest.raises(ConfigError) as caught:
         validate(House, {"pet": {"kind": "cat", "lives": "hunter2"}, "rooms": {"a": "hunter2"}}, ConfigError)
     assert "hunter2" not in str(caught.value)
+
+
+def faults(document: object) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        validate(House, document, ConfigError)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_a_long_list_of_faults_is_cut() -> None:
+    """A hundred are named."""
+    found = faults({"pet": {"kind": "dog", "tricks": [7] * 5_000}})
+    assert found[0] == "pet.tricks[0]: Input should be a valid string"
+    assert (len(found), found[-1]) == (101, "and more")
+
+
+def test_a_document_has_so_many_values() -> None:
+    """Values in lists and objects count, at any depth; one more than are allowed is refused before any is looked at."""
+    most = MAX_VALUES - 4  # the document, the pet, its kind, its tricks
+    assert validate(House, {"pet": {"kind": "dog", "tricks": ["a"] * most}}, ConfigError).owner is None
+    assert faults({"pet": {"kind": "dog", "tricks": [7] * (most + 1)}}) == ["has more than 50,000 values"]
+    assert faults([[{"a": [7] * 30_000}], [[7] * 30_000]]) == ["has more than 50,000 values"]

@@ -62,6 +62,24 @@ def test_keys_that_xml_cannot_say(character: str) -> None:
     )
 
 
+@pytest.mark.parametrize("root", ["../x/", "x/../", "./", "a/./b/"])
+def test_roots_that_lead_elsewhere(root: str) -> None:
+    """A destination's prefix names one place, however it is read."""
+    with pytest.raises(FileError, match="cannot lie below"):
+        output_keys(root, ["a.csv"], ".jsonl")
+
+
+def test_keys_that_are_too_long_for_s3() -> None:
+    """What S3 would refuse after all the work is refused before it: the longest key passes, one byte more does not.
+    Bytes count, not characters, and the longer of a file's two keys."""
+    longest = 1024 - len("out/b/rejects/.jsonl")
+    assert len(output_keys("out/b/", ["k" * longest], ".jsonl")[0].rejects) == 1024
+    for name in ("k" * (longest + 1), "\u00fc" * (longest // 2) + "kk"):
+        with pytest.raises(FileError, match=r"would have 1,02[56] bytes") as caught:
+            output_keys("out/b/", ["a.csv", name], ".jsonl")
+        assert caught.value.file == name
+
+
 def test_numbered_keys_follow_their_order() -> None:
     """The objects of a file sort as their rows do, those of one range after another."""
     keys = [numbered("out/data/a.b.parquet", *place) for place in ((0, 0), (1, 0), (1, 1), (1, 2), (2, 0), (10, 0))]

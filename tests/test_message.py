@@ -184,11 +184,29 @@ def test_what_is_not_a_json_object_is_refused(text: str | bytes) -> None:
 
 
 def test_a_message_that_is_all_wrong_is_a_short_list() -> None:
-    """Ten thousand faults are a hundred lines and a count."""
-    found = problems(message(files=list(range(10_000))))
-    assert found[0] == "files[0]: must be an object with keys"
-    assert len(found) == 101
-    assert found[-1] == "and 9,900 more problems"
+    """Ten thousand faults are a hundred lines, whatever kind they are of."""
+    for bad, what in (
+        (list(range(10_000)), "files[0]: must be an object with keys"),
+        ([{"key": "a", "x": 1}] * 10_000, "files: 'a' is named 10000 times"),
+        ([f"{number}" for number in range(5_000)] * 2, "files: '0' is named 2 times"),
+        ([{"version_id": "a", "versionId": "b"}] * 10_000, "files[0]: 'versionId': version_id is given twice"),
+    ):
+        found = problems(message(files=bad))
+        assert found[0].startswith(what)
+        assert len(found) == 101
+        assert found[-1] == "and more"
+
+
+def test_every_bad_file_is_named() -> None:
+    """Faults of files are found behind each other, good files and other faults between them."""
+    bad = ["a", 7, "b", {"key": ""}, {"key": "c", "other": 1}, {}, "d"]
+    assert problems(message(files=bad, version=2)) == [
+        "version: Input should be 1",
+        "files[1]: must be an object with keys",
+        "files[3].key: must be an object key of 1 to 1024 bytes",
+        "files[4]: unknown key 'other'",
+        "files[5].key: is required",
+    ]
 
 
 def test_files_are_bounded() -> None:
@@ -197,6 +215,9 @@ def test_files_are_bounded() -> None:
         "files: must be at most 1,000,000 files, not 1,000,001: split the batch"
     ]
     assert problems(message(files=[])) == ["files: must name at least one file"]
+    assert problems(message(mapping_id=[[]] * 4_200_000)) == [
+        "has more values than 1,000,000 files take: split the batch"
+    ]
     keys = [f"{number}.csv" for number in range(20_000)]
     assert [ref.key for ref in parse_message(json.dumps(message(files=keys))).files or ()] == keys
 
