@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from engine.core.dialect import Dialect
 from engine.core.framing import file_ending, unescaped
+from engine.core.limits import MAX_COLUMNS
 from engine.errors import HeaderError
 
 __all__ = ["FirstRecord", "labels_of", "read_first"]
@@ -34,7 +35,7 @@ def read_first(data: bytes, dialect: Dialect, row_bytes: int, *, final: bool) ->
         None where the record may go on beyond ``data``.
 
     Raises:
-        HeaderError: ``csv`` refuses it, or it is longer than ``row_bytes``.
+        HeaderError: ``csv`` refuses it, or it is longer than ``row_bytes``, or has more than ``MAX_COLUMNS`` cells.
     """
     consumed, text = 0, data
     if final and file_ending(data, unescaped(data, dialect), dialect) == "missing":
@@ -68,6 +69,9 @@ def read_first(data: bytes, dialect: Dialect, row_bytes: int, *, final: bool) ->
         raise HeaderError(f"the first record is {what}; is a quote left open?")
     if consumed == len(data) and not final:
         return None
+    if cells is not None and len(cells) > MAX_COLUMNS:
+        what = f"has {len(cells):,} columns, and a file has at most {MAX_COLUMNS:,}"
+        raise HeaderError(f"the first record {what}; is the delimiter right?")
     if cells is None:
         return FirstRecord([], len(data))
     return FirstRecord([cell.encode("latin-1") for cell in cells], min(consumed, len(data)))

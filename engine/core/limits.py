@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from engine.config import LimitsSettings
 
-__all__ = ["ROW_GROUP_BYTES", "TOO_LONG", "Limits"]
+__all__ = ["MAX_COLUMNS", "ROW_GROUP_BYTES", "TOO_LONG", "Limits"]
+
+MAX_COLUMNS = 65_536
+"""Of a file. Labels stay in memory while it is read, and a record of ``row_bytes`` has room for millions."""
 
 ROW_GROUP_BYTES = 16 << 20
 """A Parquet row group ends with the row that brings its cells to so many bytes: 16 to 32 MiB, as rows are shorter."""

@@ -12,8 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.core.dialect import Dialect
-from engine.core.limits import Limits
+from engine.core.limits import MAX_COLUMNS, Limits
 from engine.core.reader import CsvReader
+from engine.errors import HeaderError
 from tests.core.passing import pass_through
 from tests.core.reading import cuts, read, reference
 from tests.examples import examples
@@ -114,6 +115,27 @@ def test_given_and_numbered_labels() -> None:
     numbered = read(b"\xef\xbb\xbf1,2\n3,4\n", header=False)
     assert numbered.labels == ["1", "2"]
     assert [row[:3] for row in numbered.rows] == [(1, 1, ["1", "2"]), (2, 2, ["3", "4"])]
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_a_file_has_so_many_columns(header: bool) -> None:
+    """As many columns as are allowed are read; of one with more the file fails, rather than keep millions of labels."""
+
+    def started(columns: int) -> list[str]:
+        found: list[str] = []
+
+        def bind(labels: list[str]) -> tuple[int, ...]:
+            found.extend(labels)
+            return (0,)
+
+        reader = CsvReader(Dialect(), header=header, bind=bind, null_values=[], limits=Limits())
+        assert not list(reader.feed(b"x" + b"," * (columns - 1) + b"\n"))
+        list(reader.finish())
+        return found
+
+    assert len(started(MAX_COLUMNS)) == MAX_COLUMNS
+    with pytest.raises(HeaderError, match="65,537 columns"):
+        started(MAX_COLUMNS + 1)
 
 
 def test_lines_before_the_header() -> None:
