@@ -58,15 +58,17 @@ async def find_sources(
 
 
 async def _listed(prefix: str, place: Location, store: ObjectStore, hold: Hold) -> list[SourceFile]:
-    """Raises MessageError where there are more than a batch may have: memory is bounded, whatever a bucket holds."""
+    """Raises MessageError where there are more than a batch may have: memory is bounded, and so is time, whatever a
+    bucket holds or says that it holds."""
     found: list[SourceFile] = []
+    seen = 0
     async for info in store.list(prefix):
         hold.advanced()
-        if info.key.endswith("/"):  # what consoles make for an empty folder
-            continue
-        if len(found) == MAX_FILES:
+        seen += 1
+        if seen > MAX_FILES:
             raise MessageError(f"prefix: more than {MAX_FILES:,} objects lie under {place}/{prefix}: split the batch")
-        found.append(SourceFile(info.key, size=info.size))
+        if not info.key.endswith("/"):  # what consoles make for an empty folder
+            found.append(SourceFile(info.key, size=info.size))
     if not found:
         raise SourceMissing(f"no object under {place}/{prefix}: check the prefix")
     return found
