@@ -21,8 +21,9 @@ ARG PYTHON=3.13t
 ARG PGO=0
 RUN PGO="$PGO" scripts/build-python "$PYTHON" /opt/python /source/*/source
 # What no service needs: headers, debug symbols, desktop parts, what only an interpreter with -O reads, and the modules
-# whose libraries the last stage leaves out.
+# whose libraries the last stage leaves out. VERSION is Debian's, for whoever asks what the image consists of.
 RUN cd /opt/python \
+    && basename /source/*/ >VERSION \
     && rm -rf include share lib/pkgconfig lib/python3*/config-* bin/idle3* bin/pydoc3* bin/*-config \
     && cd lib/python3* \
     && rm -rf curses ensurepip idlelib pydoc_data sqlite3 tkinter turtle.py turtledemo \

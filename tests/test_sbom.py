@@ -17,22 +17,33 @@ ROOT = Path(__file__).parent.parent
 LOCKS = "".join((ROOT / f"requirements/{name}.lock").read_text() for name in ("engine", "msgspec"))
 
 
-def sbom() -> str:
-    command: list[str | Path] = [ROOT / ".venv-gil/bin/python", "-W", "error", ROOT / "scripts/sbom.py"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+PINS = dict(re.findall(r"^([a-z0-9-]+)==([^\s;]+)", LOCKS, re.MULTILINE))
+
+
+def sbom(*options: str | Path) -> subprocess.CompletedProcess[str]:
+    command: list[str | Path] = [ROOT / ".venv-gil/bin/python", "-W", "error", ROOT / "scripts/sbom.py", *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(sbom())
+    found: dict[str, Any] = json.loads(sbom().stdout)
     return found
+
+
+def of_image(folder: Path, packages: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """What is made of an image with these packages beside the engine."""
+    contents = folder / "contents.json"
+    debian = [["libssl3t64", "3.5.9-1~deb13u1", "amd64"]]
+    beside = {"python": "3.13.15-1", "distribution": "trixie", "debian": debian}
+    contents.write_text(json.dumps({"packages": {"engine": "0.1.0", **packages}, **beside}))
+    return sbom("--image", contents)
 
 
 def test_everything_locked_is_listed(document: dict[str, Any]) -> None:
     """Every pin of the locks that the image installs is a component under its package URL, with every hash."""
     assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.6")
-    pins = re.findall(r"^([a-z0-9-]+)==([^\s;]+)", LOCKS, re.MULTILINE)
-    assert {each["purl"] for each in document["components"]} == {f"pkg:pypi/{name}@{of}" for name, of in pins}
+    assert {each["purl"] for each in document["components"]} == {f"pkg:pypi/{name}@{of}" for name, of in PINS.items()}
     hashes = [
         entry["content"]
         for each in document["components"]
@@ -62,4 +73,39 @@ def test_licences_are_named(document: dict[str, Any]) -> None:
 
 def test_the_same_locks_give_the_same_bytes() -> None:
     """Nothing in the document is drawn at random or depends on when it is made."""
-    assert sbom() == sbom()
+    assert sbom().stdout == sbom().stdout != ""
+
+
+def test_an_image_has_an_interpreter_and_a_system_besides(tmp_path: Path) -> None:
+    """Of an image the document has CPython and Debian's packages too, and of the locks what that image installed."""
+    done = of_image(tmp_path, {name.replace("-", "_"): of for name, of in PINS.items() if name != "msgspec"})
+    found = json.loads(done.stdout)
+    urls = {each["purl"] for each in found["components"]}
+    assert {
+        "pkg:deb/debian/python3.13@3.13.15-1?arch=source",
+        "pkg:deb/debian/libssl3t64@3.5.9-1~deb13u1?arch=amd64&distro=trixie",
+        f"pkg:pypi/pydantic-core@{PINS['pydantic-core']}",
+    } < urls
+    assert len(urls) == len(PINS) - 1 + 2
+    assert found["metadata"]["component"]["type"] == "container"
+
+
+def test_an_image_that_the_locks_do_not_describe(tmp_path: Path) -> None:
+    """A package of another release, one that no lock names and one that is missing are named, in one line."""
+    done = of_image(tmp_path, {**PINS, "aiohttp": "3.0", "leftpad": "1.0"})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert (
+        done.stderr == "sbom: the image and the locks differ: it has aiohttp 3.0; it has leftpad 1.0: build it again\n"
+    )
+    done = of_image(tmp_path, {name: of for name, of in PINS.items() if name != "regex"})
+    assert done.stderr == "sbom: the image and the locks differ: it has no regex: build it again\n"
+
+
+def test_what_cannot_be_read(tmp_path: Path) -> None:
+    """Contents that are none are one line, not a traceback."""
+    (tmp_path / "contents.json").write_text("{")
+    for name in ("contents.json", "missing.json"):
+        done = sbom("--image", tmp_path / name)
+        assert done.returncode == 2
+        assert done.stderr.startswith("sbom: ")
+        assert done.stderr.count("\n") == 1
