@@ -27,6 +27,7 @@ def main(folder: Path) -> int:
             **{name: LOCAL_AWS_ENV[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")},
             "ENGINE_QUEUE__URL": queue,
             "ENGINE_QUEUE__ENDPOINT_URL": moto.endpoint_url,
+            "ENGINE_QUEUE__WAIT_S": "2",
             "ENGINE_QUEUE__DEAD_LETTER_URL": queue + "-dead-letters",
             "ENGINE_DESTINATION__BUCKET": DESTINATION,
             "ENGINE_DESTINATION__ENDPOINT_URL": moto.endpoint_url,
