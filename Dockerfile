@@ -21,8 +21,9 @@ ARG PYTHON=3.13t
 ARG PGO=0
 RUN PGO="$PGO" scripts/build-python "$PYTHON" /opt/python /source/*/source
 # What no service needs: headers, debug symbols, desktop parts, what only an interpreter with -O reads, and the modules
-# whose libraries the last stage leaves out.
+# whose libraries the last stage leaves out. VERSION is Debian's, for whoever asks what the image consists of.
 RUN cd /opt/python \
+    && basename /source/*/ >VERSION \
     && rm -rf include share lib/pkgconfig lib/python3*/config-* bin/idle3* bin/pydoc3* bin/*-config \
     && cd lib/python3* \
     && rm -rf curses ensurepip idlelib pydoc_data sqlite3 tkinter turtle.py turtledemo \
@@ -68,8 +69,10 @@ RUN apt-get update \
     && find / -xdev -perm /6000 -type f -exec chmod a-s {} +
 COPY --from=python /opt/python /opt/python
 COPY --from=installer /opt/engine /opt/engine
-# A library that an extension module wants and that is not here must stop the build, not a customer's import.
-RUN ! find /opt -name '*.so' -exec ldd {} + 2>&1 | grep 'not found'
+# The C kernels, without which everything is slow and right, and every library that a compiled module wants: where one is
+# not here the build must stop, not a customer's import.
+RUN ls /opt/engine/lib/python3*/site-packages/engine/core/native/libkernels.so.1 \
+    && ! find /opt -name '*.so*' -type f -exec ldd {} + 2>&1 | grep 'not found'
 ENV PATH=/opt/engine/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp PYTHONDONTWRITEBYTECODE=1
 # Mount config.toml and mappings/ here, or set ENGINE_<SECTION>__<KEY>.
 WORKDIR /srv/engine

@@ -50,6 +50,14 @@ bench: setup ## the benchmarks against others, through a queue, at start-up; ARG
 image: ## the container image
 	@scripts/image $(ARGS)
 
+.PHONY: sbom
+sbom: setup ## what the engine consists of, with hashes and licences: dist/engine.cdx.json (CycloneDX)
+	@mkdir -p dist && .venv-gil/bin/python scripts/sbom.py >dist/engine.cdx.json && echo dist/engine.cdx.json
+
+.PHONY: audit
+audit: setup ## what an advisory database knows against it; where none can be reached, that is an error too
+	@.venv-gil/bin/python scripts/audit.py $(ARGS)
+
 .PHONY: clean
 clean: ## everything made in this checkout; built interpreters stay in ~/.cache/engine
 	rm -rf .venv .venv-* .cache bench/peers/node/node_modules build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

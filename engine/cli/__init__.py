@@ -49,8 +49,9 @@ def script() -> NoReturn:
     All that was begun has ended by then, and taking the interpreter apart would cost a tenth of a second.
     """
     if sys.argv[1:] != ["--version"]:
-        from engine.cli.starting import keep_freed_memory
+        from engine.cli.starting import end_when_told, keep_freed_memory
 
+        end_when_told()
         keep_freed_memory()
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # there are none here, and looking takes 0.03 s
     status = main()

@@ -1,4 +1,4 @@
-"""How a command imports what it needs without taking longer than it must."""
+"""How a command starts: it can be told to end, and imports what it needs without taking longer than it must."""
 
 from __future__ import annotations
 
@@ -10,9 +10,22 @@ from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import cast
 
-__all__ = ["keep_freed_memory", "starting", "uncollected"]
+__all__ = ["end_when_told", "keep_freed_memory", "starting", "uncollected"]
 
 _PURGE_DELAY = "MIMALLOC_PURGE_DELAY"  # milliseconds
+
+
+def end_when_told() -> None:
+    """Lets SIGTERM end the first process of a container while it starts, when there is nothing to undo.
+
+    The kernel gives to a first process only the signals that it handles: one that came early would be lost, and the
+    container killed when its grace is over. The status is the one that shells give for a signal. What handles signals
+    later (:mod:`engine.cli.signals`) takes this one's place.
+    """
+    if os.getpid() == 1:
+        import signal
+
+        signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
 
 
 def keep_freed_memory() -> None:

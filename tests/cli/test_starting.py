@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,35 @@ def test_a_command_runs_with_an_allocator_that_keeps_memory(tmp_path: Path, give
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     expected = given or ("100" if "t" in sys.abiflags else None)
     assert (done.stdout, done.returncode) == (f"{expected} ['run', 'a b', '']\n", 3)
+
+
+def test_a_containers_first_process_can_be_told_to_end(tmp_path: Path) -> None:
+    """SIGTERM ends a command that is process 1 while it starts: the kernel would drop what nobody handles."""
+    space = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--"]
+    try:
+        subprocess.run([*space, "true"], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no process name spaces here")
+    (tmp_path / "engine_starting.py").write_text(
+        "import os, sys\n"
+        "from engine import cli\n"
+        "def main():\n"
+        "    with open('/proc/self/stat') as file:\n"  # the machine's: its number, not the one in the name space
+        "        print(os.getpid(), file.read().split()[0], flush=True)\n"
+        "    return len(sys.stdin.read())\n"
+        "cli.main = main\n"
+        "cli.script()\n"
+    )
+    command = [*space, sys.executable, str(tmp_path / "engine_starting.py"), "worker"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            number, ours = process.stdout.readline().split()
+            assert number == "1"
+            os.kill(int(ours), signal.SIGTERM)
+            assert process.wait(timeout=30) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
 
 
 def test_arrow_comes_without_numpy() -> None:
