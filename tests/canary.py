@@ -82,7 +82,7 @@ def answering(status: int, headers: Mapping[str, str], body: bytes = b"") -> Ite
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(said.body)))
             self.end_headers()
-            if self.command != "HEAD":
+            if self.command != "HEAD" and said.status != 304:  # which has none
                 self.wfile.write(said.body)
 
         do_GET = do_HEAD = do_PUT = handle_any  # noqa: N815 - the library's names

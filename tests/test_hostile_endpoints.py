@@ -151,6 +151,28 @@ def test_a_message_cannot_name_it(url: str, trap: Canary) -> None:
 
 
 @pytest.mark.parametrize(
+    "bucket",
+    [
+        "arn:aws:s3:eu-west-1:123456789012:accesspoint/evil",
+        "arn:aws:s3-object-lambda:eu-west-1:123456789012:accesspoint/evil",
+        "arn:aws:s3-outposts:eu-west-1:123456789012:outpost:op-0123:accesspoint:evil",
+        "evil--euw1-az1--x-s3",
+    ],
+)
+def test_a_bucket_cannot_choose_the_host(bucket: str) -> None:
+    """What the SDK would put before a listed endpoint's host, to ask a host that nobody listed, is for AWS alone."""
+    allowed = SourceSettings(allow_endpoints=["http://listed.example:9000"])
+    named = {
+        url: {**MESSAGE["source"], "bucket": bucket, "endpoint_url": url}
+        for url in (None, "http://listed.example:9000")
+    }
+    of_aws, listed = (parse_message(json.dumps(message(source=source))) for source in named.values())
+    assert source_location(of_aws, allowed).bucket == bucket
+    with pytest.raises(MessageError, match=r"^acme.*: source.bucket: must be the plain name of a bucket"):
+        source_location(listed, allowed)
+
+
+@pytest.mark.parametrize(
     "host",
     [
         "127.0.0.1",
