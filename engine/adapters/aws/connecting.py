@@ -16,14 +16,17 @@ from aiobotocore.httpsession import AIOHTTPSession
 from botocore.exceptions import BotoCoreError, ClientError
 
 from engine.adapters.aws.addresses import is_public
+from engine.adapters.settings import StoreSettings
+from engine.origins import origin
 
 __all__ = [
     "AddressRefused",
-    "ElsewhereSession",
-    "OwnSession",
     "Redirected",
     "WrongRegion",
+    "own_requests",
     "public_socket",
+    "requests_elsewhere",
+    "stay",
     "told_region",
 ]
 
@@ -121,6 +124,36 @@ def told_region(error: BaseException) -> str | None:
 
 def _region(text: Any) -> str | None:
     return text if isinstance(text, str) and _REGION.fullmatch(text) else None
+
+
+def own_requests() -> dict[str, Any]:
+    """Of a client's configuration, what its own requests go by."""
+    return {"http_session_cls": OwnSession}
+
+
+def requests_elsewhere(settings: StoreSettings, region: str, url: str | None) -> dict[str, Any]:
+    """Of a client's configuration, what keeps requests in somebody else's name where they belong."""
+    return {
+        "http_session_cls": ElsewhereSession,
+        "connector_args": {} if _listed(settings, region, url) else {"socket_factory": public_socket},
+        "proxies": {},  # none of our environment's: behind one nobody sees the address
+    }
+
+
+def _listed(settings: StoreSettings, region: str, url: str | None) -> bool:
+    """Whether the operator lists the endpoint. AWS's own goes by its region's name there: it has private addresses in a
+    network with an interface endpoint of S3."""
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    try:
+        return origin(url or f"https://s3.{region}.{suffix}") in settings.allow_endpoints
+    except ValueError:
+        return False
+
+
+def stay(context: dict[str, Any], **_: Any) -> None:
+    """For the event ``before-call.s3``. The SDK asks another region's S3 when it is told that a bucket is there, and
+    remembers that for all who share a client; a request that was sent on already it leaves alone."""
+    context.setdefault("s3_redirect", {})["redirected"] = True
 
 
 class _Direct:

@@ -20,12 +20,11 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import ClientError
 
 from engine.adapters.aws.checksums import leave_to_us
-from engine.adapters.aws.connecting import ElsewhereSession, OwnSession, public_socket
+from engine.adapters.aws.connecting import own_requests, requests_elsewhere, stay
 from engine.adapters.aws.credentials import Identity, identity, sign_each_call, signing_as
 from engine.adapters.aws.failures import EXPIRED, SDK_ERRORS, Unusable, meaning
 from engine.adapters.aws.retries import Throttle, tried
 from engine.adapters.settings import StoreSettings
-from engine.origins import origin
 from engine.ports import Credentials
 
 __all__ = ["Body", "Clients", "Endpoint", "Service"]
@@ -146,6 +145,7 @@ class Clients:
             for session in (self._ours, self._theirs):
                 session.register_component("data_loader", loader)
             sign_each_call(self._theirs)
+            self._theirs.register("before-call.s3", stay)
             self._ours.register("before-send.sqs.SendMessage", _in_pieces)
         session = self._ours if ours else self._theirs
         client: Any = await self._closing.enter_async_context(
@@ -157,8 +157,6 @@ class Clients:
             )
         )
         client.meta.events.register("before-call.s3.GetObject", leave_to_us)
-        if not ours:
-            client.meta.events.register("before-call.s3", _stay)
         return client
 
     async def _identity(self, endpoint: Endpoint) -> Identity:
@@ -205,38 +203,9 @@ def _in_pieces(request: Any, **_: Any) -> None:
     request.body = Body(request.body)
 
 
-def _stay(context: dict[str, Any], **_: Any) -> None:
-    """The SDK asks another region's S3 when it is told that a bucket is there, and remembers that for all who share a
-    client. A request that was sent on already it leaves alone."""
-    context.setdefault("s3_redirect", {})["redirected"] = True
-
-
-def _any_address(settings: StoreSettings, endpoint: Endpoint) -> bool:
-    """Whether the operator listed the endpoint. AWS's own is in the list by its region's name: it has private addresses
-    in a network with an interface endpoint of S3."""
-    suffix = "amazonaws.com.cn" if endpoint.region.startswith("cn-") else "amazonaws.com"
-    try:
-        return origin(endpoint.url or f"https://s3.{endpoint.region}.{suffix}") in settings.allow_endpoints
-    except ValueError:
-        return False
-
-
-def _elsewhere(settings: StoreSettings, endpoint: Endpoint) -> dict[str, Any]:
-    """What keeps requests in somebody else's name where they belong."""
-    listed = _any_address(settings, endpoint)
-    return {
-        "http_session_cls": ElsewhereSession,
-        "connector_args": {} if listed else {"socket_factory": public_socket},
-        # A variable or profile of ours must not take them elsewhere; through a proxy nobody would see the address.
-        "ignore_configured_endpoint_urls": True,
-        "proxies": {},
-    }
-
-
 def _config(settings: StoreSettings, endpoint: Endpoint, *, ours: bool) -> AioConfig:
-    where = {"http_session_cls": OwnSession} if ours else _elsewhere(settings, endpoint)
     return AioConfig(
-        **where,
+        **(own_requests() if ours else requests_elsewhere(settings, endpoint.region, endpoint.url)),
         connect_timeout=settings.connect_timeout_s,
         read_timeout=settings.read_timeout_s,
         # Its quota of retries goes by client, and all tenants share one: see ``retries``.
@@ -255,6 +224,8 @@ def _config(settings: StoreSettings, endpoint: Endpoint, *, ours: bool) -> AioCo
         # S3Store names those that it wants: stores other than AWS often do not know them.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
+        # A variable or profile of ours must not take somebody else's requests elsewhere.
+        ignore_configured_endpoint_urls=not ours,
     )
 
 
