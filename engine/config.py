@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from engine.documents import problems
 from engine.errors import ConfigError, Problem
+from engine.origins import origin
 
 __all__ = [
     "CONFIG_FILE",
@@ -94,7 +95,9 @@ class QueueSettings(_Section):
 class SourceSettings(_Section):
     endpoint_url: Url = Field("", description="for s3:// URLs on the command line; empty: AWS")
     region: Region = Field("us-east-1", description="for s3:// URLs on the command line, and messages that name none")
-    allow_endpoints: list[Url] = Field([], description="endpoints other than AWS's that a message may name")
+    allow_endpoints: list[Annotated[str, AfterValidator(origin)]] = Field(
+        [], description="endpoints other than AWS's that a message may name, at any address"
+    )
     allow_inline_keys: bool = Field(True, description="keys in the message itself; turn off in production")
     external_ids: dict[str, str] = Field({}, description="role ARN -> external id, held here rather than in messages")
     secret_prefix: str = Field("", description="Secrets Manager names that a message may point to")

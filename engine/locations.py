@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
 from engine.config import DestinationSettings, Settings, SourceSettings
 from engine.errors import MessageError, Problem
@@ -14,6 +13,9 @@ __all__ = ["destination_location", "document_location", "source_location"]
 
 # S3's own endpoints and nothing else of amazonaws.com: other names there belong to whoever rents them.
 _AWS_S3 = re.compile(r"https://s3(-fips)?(\.dualstack)?([.-][a-z]{2,3}(-[a-z]+)+-\d)?\.amazonaws\.com(\.cn)?")
+
+# The SDK puts what these name before the endpoint's host, and so asks a host that nobody listed.
+_AWS_ONLY = re.compile(r"arn:.*|.*--x-s3")
 
 
 def source_location(message: Message, settings: SourceSettings) -> S3Location:
@@ -29,7 +31,7 @@ def source_location(message: Message, settings: SourceSettings) -> S3Location:
     return S3Location(
         bucket=source.bucket,
         region=source.region or settings.region,
-        endpoint_url=source.endpoint_url.rstrip("/") if source.endpoint_url else None,
+        endpoint_url=source.endpoint_url,
         credentials=_credentials(source, settings),
     )
 
@@ -62,22 +64,16 @@ def document_location(document: DocumentRef, settings: Settings) -> S3Location:
 
 
 def _endpoint_problems(source: Source, settings: SourceSettings) -> list[Problem]:
-    if source.endpoint_url is None or _AWS_S3.fullmatch(source.endpoint_url.rstrip("/")):
+    named = source.endpoint_url  # an origin in its one spelling, as all that are listed are
+    if named is None or _AWS_S3.fullmatch(named):
         return []
-    if _origin(source.endpoint_url) in {_origin(url) for url in settings.allow_endpoints}:
-        return []
-    return [
-        Problem("source.endpoint_url", "is not allowed here: [source] allow_endpoints of config.toml lists what is")
-    ]
-
-
-def _origin(url: str) -> tuple[str, str, int]:
-    parts = urlsplit(url)
-    try:
-        port = parts.port
-    except ValueError:
-        port = None
-    return parts.scheme, (parts.hostname or "").lower(), port or (443 if parts.scheme == "https" else 80)
+    if named not in settings.allow_endpoints:
+        what = "is not allowed here: [source] allow_endpoints of config.toml lists what is"
+        return [Problem("source.endpoint_url", what)]
+    if _AWS_ONLY.fullmatch(source.bucket):
+        what = "must be the plain name of a bucket where endpoint_url is not AWS's own: AWS alone has what this names"
+        return [Problem("source.bucket", what)]
+    return []
 
 
 def _credential_problems(source: Source, settings: SourceSettings) -> list[Problem]:

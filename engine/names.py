@@ -12,6 +12,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr
 from pydantic_core import CoreSchema, core_schema
 
+from engine.origins import origin
+
 __all__ = ["KEY_BYTES", "MAX_FILES", "Bucket", "Endpoint", "Id", "Key", "Prefix", "Region", "RoleArn", "Secret", "Text"]
 
 MAX_FILES = 1_000_000
@@ -61,7 +63,11 @@ Bucket = Annotated[
         "the name of a bucket or the ARN of an access point",
     ),
 ]
-Endpoint = Annotated[str, _Matches(r"https?://[A-Za-z0-9.\[\]:-]+/?", "http:// or https://, a host and perhaps a port")]
+Endpoint = Annotated[
+    str,
+    _Matches(r"https?://[A-Za-z0-9.\[\]:-]+/?", "http:// or https://, a host and perhaps a port"),
+    AfterValidator(origin),
+]
 RoleArn = Annotated[str, _Matches(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\x21-\x7e]+", "the ARN of an IAM role")]
 Text = Annotated[str, _Matches(r"[^\x00-\x1f\x7f]{1,256}", "1 to 256 characters, none of them a control character")]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=8192)]

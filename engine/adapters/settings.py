@@ -21,6 +21,8 @@ class StoreSettings:
             progress, fast enough, came between them.
         part_bytes: size of the first thousand parts of an upload; doubles every further thousand. S3 wants 5 MiB at
             least.
+        allow_endpoints: origins (:func:`engine.origins.origin`) that may be at any address; others to which requests go
+            in somebody else's name, AWS's own too, must be at a public one.
     """
 
     read_bytes: int = 1_048_576
@@ -29,3 +31,4 @@ class StoreSettings:
     min_bytes_per_s: int = 1024
     attempts: int = 5
     part_bytes: int = 8_388_608
+    allow_endpoints: tuple[str, ...] = ()

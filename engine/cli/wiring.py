@@ -116,6 +116,7 @@ def store_settings(settings: Settings) -> StoreSettings:
         min_bytes_per_s=source.min_bytes_per_s,
         attempts=source.attempts,
         part_bytes=settings.destination.part_bytes,
+        allow_endpoints=tuple(source.allow_endpoints),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +16,11 @@ from tests.moto import Aws
 
 SETTINGS = StoreSettings(read_bytes=64 * 1024, part_bytes=5 * 1024 * 1024, attempts=3, read_timeout_s=20)
 """Small pieces, the smallest parts that S3 takes."""
+
+
+def allowing(endpoint: str, settings: StoreSettings) -> StoreSettings:
+    """The settings of an operator who lists ``endpoint``, which may be here then also for somebody else's keys."""
+    return dataclasses.replace(settings, allow_endpoints=(endpoint,))
 
 
 @pytest.fixture

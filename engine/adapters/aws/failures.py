@@ -14,6 +14,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 
+from engine.adapters.aws.connecting import AddressRefused, Redirected, WrongRegion, told_region
 from engine.errors import (
     AccessDenied,
     ConfigError,
@@ -105,6 +106,18 @@ ARCHIVED = Meaning("archived", FileError, "{place} is archived: restore it first
 ELSEWHERE = Meaning(
     "elsewhere", EngineError, "{place} is not in the region that was named ({code}): correct the region"
 )
+REDIRECTED = Meaning(
+    "redirected",
+    FileError,
+    "cannot {verb} {place}: its endpoint {error.host} answered {error.status}, a redirection, which is never followed: "
+    "name the endpoint that has the bucket",
+)
+INSIDE = Meaning(
+    "inside",
+    AccessDenied,
+    "may not {verb} {place}: its endpoint {error.host} is at {error.address}, which is not a public address: correct "
+    "the endpoint, or list it in [source] allow_endpoints of config.toml",
+)
 NOT_OURS = Meaning("not ours", LeaseLost, "the message from {place} is no longer ours ({code})")
 BUSY = Meaning("busy", TransientError, _NOW, again=True, outage=True)
 THROTTLED = Meaning("throttled", TransientError, _NOW, again=True, slow_down=True, outage=True)
@@ -190,7 +203,10 @@ RULES = (
         ELSEWHERE,
         codes=("AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"),
         statuses=(301,),
+        types=(WrongRegion,),
     ),
+    Rule(REDIRECTED, types=(Redirected,)),
+    Rule(INSIDE, types=(AddressRefused,)),
     Rule(NOT_OURS, codes=("AWS.SimpleQueueService.MessageNotInflight", "MessageNotInflight", "ReceiptHandleIsInvalid")),
     Rule(GONE, codes=("InvalidPart", "NoSuchUpload")),
     Rule(DAMAGED, codes=("BadDigest", "IncompleteBody", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch")),
@@ -304,8 +320,10 @@ def translated(
         found = _signed_by(found, signer)
         if found is DENIED and signer == "ours" and purpose != "queue":
             found = replace(found, error=OwnAccessDenied)
+        if found is ELSEWHERE and (region := told_region(error)):
+            found = replace(found, text=f"{{place}} is in region {region} ({{code}}): correct the region")
     verb = "use" if purpose == "queue" else purpose
-    return found.error(found.text.format(verb=verb, place=place, code=code), file=file)
+    return found.error(found.text.format(verb=verb, place=place, code=code, error=error), file=file)
 
 
 def _signed_by(found: Meaning, signer: Signer) -> Meaning:

@@ -20,6 +20,7 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import ClientError
 
 from engine.adapters.aws.checksums import leave_to_us
+from engine.adapters.aws.connecting import own_requests, requests_elsewhere, stay
 from engine.adapters.aws.credentials import Identity, identity, sign_each_call, signing_as
 from engine.adapters.aws.failures import EXPIRED, SDK_ERRORS, Unusable, meaning
 from engine.adapters.aws.retries import Throttle, tried
@@ -144,6 +145,7 @@ class Clients:
             for session in (self._ours, self._theirs):
                 session.register_component("data_loader", loader)
             sign_each_call(self._theirs)
+            self._theirs.register("before-call.s3", stay)
             self._ours.register("before-send.sqs.SendMessage", _in_pieces)
         session = self._ours if ours else self._theirs
         client: Any = await self._closing.enter_async_context(
@@ -203,6 +205,7 @@ def _in_pieces(request: Any, **_: Any) -> None:
 
 def _config(settings: StoreSettings, endpoint: Endpoint, *, ours: bool) -> AioConfig:
     return AioConfig(
+        **(own_requests() if ours else requests_elsewhere(settings, endpoint.region, endpoint.url)),
         connect_timeout=settings.connect_timeout_s,
         read_timeout=settings.read_timeout_s,
         # Its quota of retries goes by client, and all tenants share one: see ``retries``.

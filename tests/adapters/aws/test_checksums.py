@@ -19,6 +19,7 @@ from engine.adapters.stores import StoresFactory
 from engine.errors import ChecksumMismatch, EngineError, Failure
 from engine.ports import Credentials, ObjectStore, PendingUpload, S3Location
 from tests.adapters.aws.checksum_store import ChecksumStore, Knows, checksum_store, crc32
+from tests.adapters.conftest import allowing
 from tests.examples import examples
 from tests.faults import Alter, Match, Rule, fault_proxy
 from tests.moto import Aws
@@ -49,7 +50,7 @@ async def opened(
     knows: Knows = "all", refusal: tuple[int, str] = (501, "NotImplemented")
 ) -> AsyncIterator[tuple[ObjectStore, ChecksumStore]]:
     async with checksum_store(knows, refusal) as server:
-        stores = StoresFactory(SETTINGS)()
+        stores = StoresFactory(allowing(server.url, SETTINGS))()
         try:
             yield await stores.open(S3Location("bucket", "us-east-1", server.url, KEYS)), server
         finally:

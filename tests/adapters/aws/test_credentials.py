@@ -19,6 +19,7 @@ from engine.adapters.settings import StoreSettings
 from engine.adapters.stores import StoresFactory
 from engine.errors import AccessDenied, Unavailable
 from engine.ports import Credentials, Location, S3Location, Stores
+from tests.adapters.conftest import allowing
 from tests.moto import Moto, moto_server
 
 REGION = "us-east-1"
@@ -95,8 +96,8 @@ def check_signatures(server: Moto) -> None:
 
 
 @pytest.fixture
-async def stores() -> AsyncIterator[Stores]:
-    opened = StoresFactory(StoreSettings(attempts=2))()
+async def stores(tenants: Tenants) -> AsyncIterator[Stores]:
+    opened = StoresFactory(allowing(tenants.server.endpoint_url, StoreSettings(attempts=2)))()
     yield opened
     await opened.aclose()
 

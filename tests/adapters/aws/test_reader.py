@@ -15,6 +15,7 @@ from engine.adapters.settings import StoreSettings
 from engine.adapters.stores import StoresFactory
 from engine.errors import Failure, SourceChanged, SourceMissing, TransientError
 from engine.ports import Credentials, ObjectReader, ObjectStore
+from tests.adapters.conftest import allowing
 from tests.faults import Cut, Drip, FaultProxy, Hold, Match, Rule, fault_proxy
 from tests.faults.rules import At
 from tests.faults.wire import How
@@ -206,10 +207,9 @@ async def test_nothing_listens(aws: Aws, bucket: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     credentials = Credentials(access_key_id="AKIDEXAMPLE", secret_access_key="topsecret", session_token="hidden")
-    location = dataclasses.replace(
-        aws.location(bucket), endpoint_url=f"http://127.0.0.1:{port}", credentials=credentials
-    )
-    stores = StoresFactory(dataclasses.replace(SETTINGS, attempts=2))()
+    url = f"http://127.0.0.1:{port}"
+    location = dataclasses.replace(aws.location(bucket), endpoint_url=url, credentials=credentials)
+    stores = StoresFactory(allowing(url, dataclasses.replace(SETTINGS, attempts=2)))()
     store = await stores.open(location)
     with pytest.raises(TransientError) as raised:
         await read(store)

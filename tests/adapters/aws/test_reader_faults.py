@@ -25,6 +25,7 @@ from engine.errors import (
     TransientError,
 )
 from engine.ports import Credentials, ObjectStore, S3Location
+from tests.adapters.conftest import allowing
 from tests.faults.store import BadStore, Fault, Framing, Ignored, Request, bad_store
 
 BODY = random.Random(11).randbytes(1000)
@@ -50,7 +51,7 @@ async def opened(
 ) -> AsyncIterator[tuple[ObjectStore, BadStore]]:
     """A client of a server with these faults."""
     async with bad_store(body, *faults) as server:
-        stores = StoresFactory(settings)()
+        stores = StoresFactory(allowing(server.url, settings))()
         try:
             yield await stores.open(S3Location("bucket", "us-east-1", server.url, KEYS)), server
         finally:

@@ -19,6 +19,7 @@ from engine.adapters.stores import StoresFactory
 from engine.errors import TransientError, Unavailable
 from engine.ports import Credentials, PendingUpload
 from tests.adapters.aws.test_failures import service
+from tests.adapters.conftest import allowing
 from tests.faults import LOSE_ANSWER, FaultProxy, Match, Refuse, Rule, fault_proxy
 from tests.moto import Aws
 
@@ -184,7 +185,7 @@ async def tenants(
 ) -> AsyncIterator[tuple[S3Store, S3Store, FaultProxy]]:
     """Two tenants with keys of their own, on one endpoint and so on one client."""
     with fault_proxy(aws.endpoint_url, *rules) as proxy:
-        stores = StoresFactory(settings)()
+        stores = StoresFactory(allowing(proxy.url, settings))()
         opened = []
         for name in ("acme", "bolt"):
             keys = Credentials(access_key_id=f"AKIA{name.upper()}", secret_access_key="made-up")

@@ -13,7 +13,7 @@ import pytest
 from engine.adapters.stores import StoresFactory
 from engine.errors import AccessDenied, EngineError, SourceMissing, Unavailable
 from engine.ports import Credentials, Stores
-from tests.adapters.conftest import SETTINGS
+from tests.adapters.conftest import SETTINGS, allowing
 from tests.faults import Match, Refuse, Rule, Substitute, fault_proxy
 from tests.moto import Aws
 
@@ -60,7 +60,7 @@ async def test_delete_marker(aws: Aws, bucket: str, stores: Stores) -> None:
     ],
 )
 async def test_a_head_that_is_refused_without_a_reason(
-    aws: Aws, bucket: str, stores: Stores, code: str, credentials: Credentials | None, expected: type[EngineError]
+    aws: Aws, bucket: str, code: str, credentials: Credentials | None, expected: type[EngineError]
 ) -> None:
     """S3 answers a HEAD without a body, whatever is wrong: a GET is asked why. Expired keys are ours to renew, or the
     client's; another region is that; where the GET succeeds nothing is known."""
@@ -69,8 +69,10 @@ async def test_a_head_that_is_refused_without_a_reason(
     rules += [Rule(Match("GetObject"), Refuse(400, code))] if code else []
     with fault_proxy(aws.endpoint_url, *rules) as proxy:
         where = replace(aws.location(bucket), endpoint_url=proxy.url, credentials=credentials)
+        stores = StoresFactory(allowing(proxy.url, SETTINGS))()
         with pytest.raises(EngineError, match=code or r"\(400\)") as caught:
             await (await stores.open(where)).head("a")
+        await stores.aclose()
     assert type(caught.value) is expected
 
 

@@ -15,13 +15,14 @@ from engine.adapters.aws.session import Clients, Endpoint
 from engine.adapters.settings import StoreSettings
 from engine.errors import AccessDenied
 from engine.ports import Credentials
+from tests.adapters.conftest import allowing
 from tests.faults import Match, Refuse, Rule, fault_proxy
 from tests.moto import Aws
 
 
 async def test_one_client_whatever_the_credentials(aws: Aws, bucket: str) -> None:
     """Concurrent first calls, and calls of ever new tenants, make one client for the tenants and one for ourselves."""
-    clients = Clients(StoreSettings(attempts=2))
+    clients = Clients(allowing(aws.endpoint_url, StoreSettings(attempts=2)))
     tenants = [Credentials(access_key_id=f"AKIA{number}", secret_access_key="s") for number in range(300)]
     endpoints = [Endpoint("s3", "us-east-1", aws.endpoint_url, credentials) for credentials in [None, *tenants[:20]]]
     await asyncio.gather(*(clients.call(endpoint, "list_objects_v2", Bucket=bucket) for endpoint in endpoints))
@@ -35,7 +36,7 @@ async def test_one_client_whatever_the_credentials(aws: Aws, bucket: str) -> Non
 
 async def test_a_tenants_client_refuses_to_call_without_credentials(aws: Aws, bucket: str) -> None:
     """The client that tenants share has no credentials of its own to fall back on."""
-    clients = Clients(StoreSettings(attempts=2))
+    clients = Clients(allowing(aws.endpoint_url, StoreSettings(attempts=2)))
     endpoint = Endpoint("s3", "us-east-1", aws.endpoint_url, Credentials(access_key_id="a", secret_access_key="b"))
     await clients.call(endpoint, "list_objects_v2", Bucket=bucket)
     client = await clients._client(endpoint)
@@ -46,7 +47,7 @@ async def test_a_tenants_client_refuses_to_call_without_credentials(aws: Aws, bu
 
 async def test_an_identity_does_not_outlive_its_call(aws: Aws, bucket: str) -> None:
     """After a call, and after one that failed, the task's context signs as nobody."""
-    clients = Clients(StoreSettings(attempts=1))
+    clients = Clients(allowing(aws.endpoint_url, StoreSettings(attempts=1)))
     before = dict(contextvars.copy_context())
     credentials = Credentials(access_key_id="a", secret_access_key="b")
     for url in (aws.endpoint_url, "http://127.0.0.1:1"):
@@ -68,7 +69,7 @@ async def test_expired_keys_are_looked_for_again(
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(shared))
     expired = Rule(Match(), Refuse(400, "ExpiredToken"), times=1)
     with fault_proxy(aws.endpoint_url, expired) as proxy:
-        clients = Clients(StoreSettings(attempts=1))
+        clients = Clients(allowing(proxy.url, StoreSettings(attempts=1)))
         endpoint = Endpoint("s3", "us-east-1", proxy.url, Credentials(profile="acme"))
         shared.write_text("[acme]\naws_access_key_id=AKIAOLD\naws_secret_access_key=x\n")
         with pytest.raises(ClientError, match="ExpiredToken"):
