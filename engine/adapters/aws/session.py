@@ -17,20 +17,22 @@ from typing import Any, Literal
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
+from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError
 
 from engine.adapters.aws.checksums import leave_to_us
 from engine.adapters.aws.credentials import Identity, identity, sign_each_call, signing_as
-from engine.adapters.aws.failures import EXPIRED, SDK_ERRORS, Unusable, meaning
+from engine.adapters.aws.failures import EXPIRED, KEYS_REFUSED, SDK_ERRORS, Unusable, error_code, meaning
 from engine.adapters.aws.retries import Throttle, tried
+from engine.adapters.aws.secret import keys_of, region_of
 from engine.adapters.settings import StoreSettings
 from engine.ports import Credentials
 
 __all__ = ["Body", "Clients", "Endpoint", "Service"]
 
-type Service = Literal["s3", "sqs", "sts"]
+type Service = Literal["s3", "sqs", "sts", "secretsmanager"]
 
-_SERVICES: tuple[Service, ...] = ("s3", "sqs", "sts")
+_SERVICES: tuple[Service, ...] = ("s3", "sqs", "sts", "secretsmanager")
 _TENANTS = 256  # remembered a loop; the least recently used is dropped and made again when needed
 
 
@@ -52,8 +54,8 @@ class Body(io.BytesIO):
         return memoryview(self.getvalue())  # the very bytes it was made of
 
 
-class _NotAssumed(Exception):
-    """A role could not be assumed, after all tries of that; ``args[0]`` is why."""
+class _NoKeys(Exception):
+    """A role could not be assumed, or a secret not be fetched, after all tries of that; ``args[0]`` is why."""
 
 
 class Clients:
@@ -81,6 +83,7 @@ class Clients:
     ) -> Any:
         """Makes one call, tried ``settings.attempts`` times (see ``retries``); what it answers or raises is the SDK's,
         untranslated. An endpoint (with its credentials) that asks to slow down is asked less; others do not wait.
+        Where keys of a secret are refused, the secret is fetched again and the call made with what it holds by then.
 
         Args:
             attempts: instead of the settings'.
@@ -92,14 +95,15 @@ class Clients:
         """
         throttle = _recent(self._throttles, endpoint, Throttle)
         once = functools.partial(self._once, endpoint, operation, try_s, parameters)
-        try:
-            return await tried(once, attempts or self._settings.attempts, throttle)
-        except _NotAssumed as failed:
-            raise failed.args[0] from None
-        except ClientError as error:
-            if meaning(error) is EXPIRED and endpoint.credentials is not None:
-                self._identities.pop(endpoint.credentials, None)  # the next call asks for new keys
-            raise
+        for last in (False, True):
+            try:
+                return await tried(once, attempts or self._settings.attempts, throttle)
+            except _NoKeys as failed:
+                raise failed.args[0] from None
+            except ClientError as error:
+                if not self._forget(endpoint.credentials, error) or last:
+                    raise
+        raise AssertionError
 
     async def _once(self, endpoint: Endpoint, operation: str, try_s: float | None, parameters: dict[str, Any]) -> Any:
         if "Body" in parameters:
@@ -118,6 +122,18 @@ class Clients:
             if isinstance(error, (*SDK_ERRORS, UnicodeError)):
                 raise
             raise Unusable from error  # a date or a number in an answer that is none
+
+    def _forget(self, credentials: Credentials | None, error: ClientError) -> bool:
+        """Drops the keys that ``credentials`` stood for if they were refused, so that the next call asks for new ones;
+        whether there may be some at once: an operator who replaces keys puts the new ones into their secret first."""
+        if credentials is None:
+            return False
+        replaced = credentials.secret_id is not None and (
+            meaning(error) is EXPIRED or error_code(error) in KEYS_REFUSED
+        )
+        if replaced or meaning(error) is EXPIRED:
+            self._identities.pop(credentials, None)
+        return replaced
 
     async def aclose(self) -> None:
         """Closes every client; no call may be in progress. Idempotent."""
@@ -162,7 +178,11 @@ class Clients:
         assert credentials is not None
         signer = self._identities.get(credentials)
         if signer is None:
-            signer = await identity(credentials, functools.partial(self._assume_role, endpoint.region))
+            signer = await identity(
+                credentials,
+                functools.partial(self._assume_role, endpoint.region),
+                functools.partial(self._fetch_keys, endpoint.region),
+            )
         return _recent(self._identities, credentials, lambda: signer)
 
     async def _assume_role(self, region: str, credentials: Credentials) -> dict[str, str]:
@@ -177,7 +197,7 @@ class Clients:
                 **arguments,
             )
         except SDK_ERRORS as error:
-            raise _NotAssumed(error) from error
+            raise _NoKeys(error) from error
         keys = answer["Credentials"]
         return {
             "access_key": keys["AccessKeyId"],
@@ -185,6 +205,21 @@ class Clients:
             "token": keys["SessionToken"],
             "expiry_time": keys["Expiration"].isoformat(),
         }
+
+    async def _fetch_keys(self, region: str, credentials: Credentials) -> ReadOnlyCredentials:
+        """The keys that a secret holds, asked for with the engine's own credentials.
+
+        Raises:
+            AccessDenied: it holds something else.
+        """
+        secret_id = credentials.secret_id
+        assert secret_id is not None
+        try:
+            place = Endpoint("secretsmanager", region_of(secret_id, region), None)
+            answer = await self.call(place, "get_secret_value", SecretId=secret_id)
+        except SDK_ERRORS as error:
+            raise _NoKeys(error) from error
+        return keys_of(secret_id, answer)
 
 
 def _recent[K, V](kept: dict[K, V], key: K, make: Callable[[], V]) -> V:
