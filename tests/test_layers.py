@@ -16,7 +16,15 @@ ROOT = Path(engine.__file__).parent
 
 # From the ground up: a module imports its own layer and those before it, never those after.
 LAYERS: list[tuple[str, ...]] = [
-    ("engine", "engine.errors", "engine.codec", "engine.documents", "engine.names", "engine.transforms"),
+    (
+        "engine",
+        "engine.errors",
+        "engine.codec",
+        "engine.documents",
+        "engine.names",
+        "engine.redaction",
+        "engine.transforms",
+    ),
     ("engine.bounded", "engine.config", "engine.environment"),
     ("engine.core",),
     ("engine.ports",),
