@@ -34,6 +34,7 @@ type Service = Literal["s3", "sqs", "sts", "secretsmanager"]
 
 _SERVICES: tuple[Service, ...] = ("s3", "sqs", "sts", "secretsmanager")
 _TENANTS = 256  # remembered a loop; the least recently used is dropped and made again when needed
+_PLACES = 32  # of tenants, with a client each; the same. A message may name any region.
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,16 @@ class Endpoint:
     region: str
     url: str | None
     credentials: Credentials | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What a client is for: whoever signs, except that what is ours is nobody else's."""
+
+    service: Service
+    region: str
+    url: str | None
+    ours: bool
 
 
 class Body(io.BytesIO):
@@ -63,9 +74,8 @@ class Clients:
 
     def __init__(self, settings: StoreSettings) -> None:
         self._settings = settings
-        self._clients: dict[tuple[Service, str, str | None, bool], Any] = {}
+        self._clients: dict[_Place, tuple[Any, AsyncExitStack]] = {}  # least recently used first; what closes each
         self._creating = asyncio.Lock()
-        self._closing = AsyncExitStack()
         self._identities: dict[Credentials, Identity] = {}  # least recently used first
         self._throttles: dict[Endpoint, Throttle] = {}  # least recently used first
         self._ours: AioSession | None = None
@@ -137,23 +147,29 @@ class Clients:
 
     async def aclose(self) -> None:
         """Closes every client; no call may be in progress. Idempotent."""
-        self._clients.clear()
         self._identities.clear()
         self._throttles.clear()
-        await self._closing.aclose()
+        async with AsyncExitStack() as closing:
+            while self._clients:
+                closing.push_async_exit(self._clients.popitem()[1][1])
 
     async def _client(self, endpoint: Endpoint) -> Any:
-        ours = endpoint.credentials is None
-        key = (endpoint.service, endpoint.region, endpoint.url, ours)
-        client = self._clients.get(key)
-        if client is None:
+        place = _Place(endpoint.service, endpoint.region, endpoint.url, endpoint.credentials is None)
+        if place not in self._clients:
             async with self._creating:
-                client = self._clients.get(key)
-                if client is None:
-                    client = self._clients[key] = await self._create(endpoint, ours=ours)
-        return client
+                if place not in self._clients:
+                    self._clients[place] = await self._create(endpoint, ours=place.ours)
+                    await self._close_idle(place)
+        self._clients[place] = kept = self._clients.pop(place)
+        return kept[0]
 
-    async def _create(self, endpoint: Endpoint, *, ours: bool) -> Any:
+    async def _close_idle(self, newest: _Place) -> None:
+        """Closes what tenants have not used for longest. What still reads through it goes on as after a reset."""
+        theirs = [place for place in self._clients if not place.ours and place != newest]
+        for place in theirs[: max(0, len(theirs) + 1 - _PLACES)]:
+            await self._clients.pop(place)[1].aclose()
+
+    async def _create(self, endpoint: Endpoint, *, ours: bool) -> tuple[Any, AsyncExitStack]:
         if self._ours is None or self._theirs is None:
             loader = await asyncio.to_thread(_loader)
             self._ours, self._theirs = AioSession(), AioSession()
@@ -162,7 +178,8 @@ class Clients:
             sign_each_call(self._theirs)
             self._ours.register("before-send.sqs.SendMessage", _in_pieces)
         session = self._ours if ours else self._theirs
-        client: Any = await self._closing.enter_async_context(
+        closing = AsyncExitStack()
+        client: Any = await closing.enter_async_context(
             session.create_client(
                 endpoint.service,
                 region_name=endpoint.region,
@@ -171,7 +188,7 @@ class Clients:
             )
         )
         client.meta.events.register("before-call.s3.GetObject", leave_to_us)
-        return client
+        return client, closing
 
     async def _identity(self, endpoint: Endpoint) -> Identity:
         credentials = endpoint.credentials
