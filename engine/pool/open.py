@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -71,6 +71,7 @@ async def open_pool(
     open_stores: OpenStores,
     *,
     grace_s: float = 30.0,
+    begin_process: Callable[[], None] | None = None,
 ) -> AsyncIterator[Pool]:
     """Starts N workers and, when the body is left, cancels what they run, waits for it and ends them.
 
@@ -80,6 +81,7 @@ async def open_pool(
         pipelines: M, files at once on each worker.
         open_stores: called once on each worker's loop; for processes it must pickle.
         grace_s: seconds a cancelled file gets to abort its uploads before its worker is given up.
+        begin_process: called first in every worker process; must pickle.
 
     Raises:
         ConfigError: fewer than one worker or pipeline.
@@ -92,7 +94,7 @@ async def open_pool(
     ]
     if problems:
         raise ConfigError(problems)
-    spec = WorkerSpec(pipelines, open_stores, grace_s)
+    spec = WorkerSpec(pipelines, open_stores, grace_s, begin_process)
     pool = Coordinator(executor, workers, spec, _link(executor))
     try:
         await pool.boot()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -40,11 +41,13 @@ class WorkerSpec:
     Attributes:
         pipelines: files at once, at least 1.
         grace_s: seconds that cancelled files get to abort their uploads when the worker ends.
+        begin_process: called first in a worker that is a process: its logging is not the parent's.
     """
 
     pipelines: int
     open_stores: OpenStores
     grace_s: float
+    begin_process: Callable[[], None] | None = None
 
 
 class Events(Protocol):
