@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from botocore.credentials import ReadOnlyCredentials
@@ -40,5 +41,5 @@ def keys_of(secret_id: str, answer: dict[str, Any]) -> ReadOnlyCredentials:
 
 def region_of(secret_id: str, region: str) -> str:
     """Where to look for a secret: where its ARN says, or else in ``region``."""
-    parts = secret_id.split(":")
-    return parts[3] if parts[0] == "arn" and len(parts) > 3 and parts[3] else region
+    arn = re.match(r"arn:[a-z-]+:secretsmanager:([a-z0-9-]{1,32}):", secret_id)
+    return arn[1] if arn else region

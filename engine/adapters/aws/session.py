@@ -34,7 +34,7 @@ type Service = Literal["s3", "sqs", "sts", "secretsmanager"]
 
 _SERVICES: tuple[Service, ...] = ("s3", "sqs", "sts", "secretsmanager")
 _TENANTS = 256  # remembered a loop; the least recently used is dropped and made again when needed
-_PLACES = 32  # of tenants, with a client each; the same. A message may name any region.
+_PLACES = 32  # with a client each, of those whose region a message may name; the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,11 @@ class _Place:
     region: str
     url: str | None
     ours: bool
+
+    @property
+    def named(self) -> bool:
+        """Whether a message may have named the region; our buckets and queues lie where the configuration says."""
+        return not self.ours or self.service in ("sts", "secretsmanager")
 
 
 class Body(io.BytesIO):
@@ -164,9 +169,10 @@ class Clients:
         return kept[0]
 
     async def _close_idle(self, newest: _Place) -> None:
-        """Closes what tenants have not used for longest. What still reads through it goes on as after a reset."""
-        theirs = [place for place in self._clients if not place.ours and place != newest]
-        for place in theirs[: max(0, len(theirs) + 1 - _PLACES)]:
+        """Closes what messages' regions led to and has not been used for longest. What still reads through it goes on
+        as after a reset."""
+        named = [place for place in self._clients if place.named and place != newest]
+        for place in named[: max(0, len(named) + 1 - _PLACES)]:
             await self._clients.pop(place)[1].aclose()
 
     async def _create(self, endpoint: Endpoint, *, ours: bool) -> tuple[Any, AsyncExitStack]:

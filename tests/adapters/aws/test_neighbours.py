@@ -108,6 +108,7 @@ async def test_a_loop_keeps_few_clients_whatever_messages_name(aws: Aws, bucket:
     for number in range(_PLACES + 3):
         region = Endpoint("s3", f"region-{number}", aws.endpoint_url, keys("A"))
         await clients.call(region, "list_objects_v2", Bucket=bucket)
+        await clients._client(Endpoint("sts", f"region-{number}", None))
     assert len(clients._clients) == _PLACES + 1
     assert await clients._client(ours) is kept[0]
     assert await clients._client(first) is not kept[1]

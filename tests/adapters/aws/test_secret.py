@@ -186,5 +186,6 @@ def test_where_a_secret_is_looked_for() -> None:
     arn = "arn:aws:secretsmanager:eu-north-1:123456789012:secret:clients/acme-AbCdEf"
     assert region_of(arn, "us-east-1") == "eu-north-1"
     assert region_of("clients/acme", "us-east-1") == "us-east-1"
-    assert region_of("arn:aws", "us-east-1") == "us-east-1"
+    for wrong in ("arn:aws", "arn:aws:secretsmanager:evil.example/x:1:secret:a", "arn:aws:secretsmanager::1:secret:a"):
+        assert region_of(wrong, "us-east-1") == "us-east-1"
     assert "c1ient" not in repr(replace(Credentials(secret_access_key="c1ient-s3cret"), secret_id=arn))
