@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.config import DestinationSettings, SourceSettings
+from engine.config import DestinationSettings, Settings, SourceSettings
 from engine.errors import MessageError
 from engine.locations import destination_location, source_location
 from engine.message import FileRef, message_schema, parse_message
@@ -202,11 +202,15 @@ def test_files_are_bounded() -> None:
 
 
 def test_no_error_and_no_repr_shows_a_secret() -> None:
-    """Secrets appear neither in what is printed of a message nor in what is said about a bad one."""
-    assert SECRET not in repr(parse_message(json.dumps(MESSAGE)))
+    """Secrets appear neither in what is printed of a message nor in what is said about a bad one, nor do ids of keys,
+    nor what the operator holds."""
+    for shown in (repr(parse_message(json.dumps(MESSAGE))), str(parse_message(json.dumps(MESSAGE)).source.credentials)):
+        assert not any(secret in shown for secret in KEYS.values())
+    assert "held-here" not in repr(Settings(source=SourceSettings(external_ids={ROLE: "held-here"})))
     bad = with_credentials(access_key_id=["AKIA" + SECRET], secret_access_key={"x": SECRET}, session_token="")
     assert SECRET not in " ".join(problems(bad))
-    assert SECRET not in repr(source_location(parse_message(json.dumps(MESSAGE)), SourceSettings()))
+    location = repr(source_location(parse_message(json.dumps(MESSAGE)), SourceSettings()))
+    assert not any(secret in location for secret in KEYS.values())
 
 
 def test_the_source_is_the_clients_bucket_with_the_clients_credentials() -> None:

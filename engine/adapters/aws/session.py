@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 
 from engine.adapters.aws.checksums import leave_to_us
 from engine.adapters.aws.credentials import Identity, identity, sign_each_call, signing_as
-from engine.adapters.aws.failures import EXPIRED, KEYS_REFUSED, SDK_ERRORS, Unusable, error_code, meaning
+from engine.adapters.aws.failures import EXPIRED, KEYS_REFUSED, SDK_ERRORS, Unusable, error_code, meaning, signer
 from engine.adapters.aws.retries import Throttle, tried
 from engine.adapters.aws.secret import keys_of, region_of
 from engine.adapters.settings import StoreSettings
@@ -98,7 +98,7 @@ class Clients:
     ) -> Any:
         """Makes one call, tried ``settings.attempts`` times (see ``retries``); what it answers or raises is the SDK's,
         untranslated. An endpoint (with its credentials) that asks to slow down is asked less; others do not wait.
-        Where keys of a secret are refused, the secret is fetched again and the call made with what it holds by then.
+        Keys of a role, a secret or a profile that are refused are asked for again, and the call made with the new ones.
 
         Args:
             attempts: instead of the settings'.
@@ -139,16 +139,14 @@ class Clients:
             raise Unusable from error  # a date or a number in an answer that is none
 
     def _forget(self, credentials: Credentials | None, error: ClientError) -> bool:
-        """Drops the keys that ``credentials`` stood for if they were refused, so that the next call asks for new ones;
-        whether there may be some at once: an operator who replaces keys puts the new ones into their secret first."""
-        if credentials is None:
+        """Drops keys that ``error`` refuses, where others may be had for ``credentials``; whether it did. A role can be
+        assumed again, a secret or a profile may hold new ones by now."""
+        if credentials is None or signer(credentials) != "renewed":
             return False
-        replaced = credentials.secret_id is not None and (
-            meaning(error) is EXPIRED or error_code(error) in KEYS_REFUSED
-        )
-        if replaced or meaning(error) is EXPIRED:
+        refused = meaning(error) is EXPIRED or error_code(error) in KEYS_REFUSED
+        if refused:
             self._identities.pop(credentials, None)
-        return replaced
+        return refused
 
     async def aclose(self) -> None:
         """Closes every client; no call may be in progress. Idempotent."""
