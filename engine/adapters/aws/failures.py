@@ -32,7 +32,6 @@ from engine.ports import Credentials
 
 __all__ = [
     "EXPIRED",
-    "KEYS_REFUSED",
     "REFUSED",
     "RULES",
     "SDK_ERRORS",
@@ -257,9 +256,6 @@ RULES = (
 )
 """In order: of several rules about one exception the first holds. What no rule knows is refused."""
 
-KEYS_REFUSED = frozenset({"403", "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidToken", "SignatureDoesNotMatch"})
-"""Codes that say that the keys themselves are no good, rather than what they allow; an answer to a HEAD has no code."""
-
 _BY_CODE = {code: rule.meaning for rule in RULES for code in rule.codes}
 _BY_STATUS = {status: rule.meaning for rule in RULES for status in rule.statuses}
 
@@ -323,9 +319,7 @@ def signed_by(found: Meaning, signer: Signer) -> Meaning:
 
 
 _NO_KEYS_OF = {
-    "AssumeRole": (
-        "cannot assume the role for {place} ({code}): check role_arn, external_id and the role's trust policy"
-    ),
+    "AssumeRole": "cannot assume the role for {place} ({code}): check role_arn, external_id and its trust policy",
     "GetSecretValue": "cannot fetch the secret for {place} ({code}): check secret_id, its region and what we may fetch",
 }
 

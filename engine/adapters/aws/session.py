@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 
 from engine.adapters.aws.checksums import leave_to_us
 from engine.adapters.aws.credentials import Identity, identity, sign_each_call, signing_as
-from engine.adapters.aws.failures import EXPIRED, KEYS_REFUSED, SDK_ERRORS, Unusable, error_code, meaning, signer
+from engine.adapters.aws.failures import EXPIRED, SDK_ERRORS, Unusable, error_code, meaning, signer
 from engine.adapters.aws.retries import Throttle, tried
 from engine.adapters.aws.secret import keys_of, region_of
 from engine.adapters.settings import StoreSettings
@@ -35,6 +35,9 @@ type Service = Literal["s3", "sqs", "sts", "secretsmanager"]
 _SERVICES: tuple[Service, ...] = ("s3", "sqs", "sts", "secretsmanager")
 _TENANTS = 256  # remembered a loop; the least recently used is dropped and made again when needed
 _PLACES = 32  # with a client each, of those whose region a message may name; the same
+
+_KEYS_REFUSED = {"403", "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidToken", "SignatureDoesNotMatch"}
+"""Codes that say that keys themselves are no good, rather than what they allow; an answer to a HEAD has no code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,7 @@ class Clients:
         assumed again, a secret or a profile may hold new ones by now."""
         if credentials is None or signer(credentials) != "renewed":
             return False
-        refused = meaning(error) is EXPIRED or error_code(error) in KEYS_REFUSED
+        refused = meaning(error) is EXPIRED or error_code(error) in _KEYS_REFUSED
         if refused:
             self._identities.pop(credentials, None)
         return refused
