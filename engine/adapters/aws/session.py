@@ -10,7 +10,7 @@ import asyncio
 import functools
 import io
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -65,6 +65,15 @@ class _Place:
         return not self.ours or self.service in ("sts", "secretsmanager")
 
 
+@dataclass(slots=True)
+class _Client:
+    """A client, what closes it, and how many calls of it are in progress."""
+
+    client: Any
+    closing: AsyncExitStack
+    calls: int = 0
+
+
 class Body(io.BytesIO):
     """A request's body. The HTTP library asks for the buffer only to learn its length, for which a plain ``BytesIO``
     over ``bytes`` would copy all of it."""
@@ -82,9 +91,9 @@ class Clients:
 
     def __init__(self, settings: StoreSettings) -> None:
         self._settings = settings
-        self._clients: dict[_Place, tuple[Any, AsyncExitStack]] = {}  # least recently used first; what closes each
+        self._clients: dict[_Place, _Client] = {}  # least recently used first
         self._creating = asyncio.Lock()
-        self._identities: dict[Credentials, Identity] = {}  # least recently used first
+        self._identities: dict[tuple[Credentials, str], Identity] = {}  # least recently used first
         self._throttles: dict[Endpoint, Throttle] = {}  # least recently used first
         self._ours: AioSession | None = None
         self._theirs: AioSession | None = None
@@ -119,7 +128,7 @@ class Clients:
             except _NoKeys as failed:
                 raise failed.args[0] from None
             except ClientError as error:
-                if not self._forget(endpoint.credentials, error) or last:
+                if not self._forget(endpoint, error) or last:
                     raise
         raise AssertionError
 
@@ -128,27 +137,33 @@ class Clients:
             parameters = {**parameters, "Body": Body(parameters["Body"])}
         try:
             async with asyncio.timeout(try_s):
-                client = await self._client(endpoint)
-                if endpoint.credentials is None:
-                    return await getattr(client, operation)(**parameters)
-                reset = signing_as.set(await self._identity(endpoint))
+                kept = await self._client(endpoint)
+                kept.calls += 1
                 try:
-                    return await getattr(client, operation)(**parameters)
+                    call = functools.partial(getattr(kept.client, operation), **parameters)
+                    return await (call() if endpoint.credentials is None else self._signed(endpoint, call))
                 finally:
-                    signing_as.reset(reset)
+                    kept.calls -= 1
         except ValueError as error:
             if isinstance(error, (*SDK_ERRORS, UnicodeError)):
                 raise
             raise Unusable from error  # a date or a number in an answer that is none
 
-    def _forget(self, credentials: Credentials | None, error: ClientError) -> bool:
-        """Drops keys that ``error`` refuses, where others may be had for ``credentials``; whether it did. A role can be
+    async def _signed(self, endpoint: Endpoint, call: Callable[[], Awaitable[Any]]) -> Any:
+        reset = signing_as.set(await self._identity(endpoint))
+        try:
+            return await call()
+        finally:
+            signing_as.reset(reset)
+
+    def _forget(self, endpoint: Endpoint, error: ClientError) -> bool:
+        """Drops keys that ``error`` refuses, where others may be had for the credentials; whether it did. A role can be
         assumed again, a secret or a profile may hold new ones by now."""
-        if credentials is None or signer(credentials) != "renewed":
+        if endpoint.credentials is None or signer(endpoint.credentials) != "renewed":
             return False
         refused = meaning(error) is EXPIRED or error_code(error) in _KEYS_REFUSED
         if refused:
-            self._identities.pop(credentials, None)
+            self._identities.pop((endpoint.credentials, endpoint.region), None)
         return refused
 
     async def aclose(self) -> None:
@@ -157,9 +172,9 @@ class Clients:
         self._throttles.clear()
         async with AsyncExitStack() as closing:
             while self._clients:
-                closing.push_async_exit(self._clients.popitem()[1][1])
+                closing.push_async_exit(self._clients.popitem()[1].closing)
 
-    async def _client(self, endpoint: Endpoint) -> Any:
+    async def _client(self, endpoint: Endpoint) -> _Client:
         place = _Place(endpoint.service, endpoint.region, endpoint.url, endpoint.credentials is None)
         if place not in self._clients:
             async with self._creating:
@@ -167,16 +182,17 @@ class Clients:
                     self._clients[place] = await self._create(endpoint, ours=place.ours)
                     await self._close_idle(place)
         self._clients[place] = kept = self._clients.pop(place)
-        return kept[0]
+        return kept
 
     async def _close_idle(self, newest: _Place) -> None:
-        """Closes what messages' regions led to and has not been used for longest. What still reads through it goes on
+        """Closes what messages' regions led to and was not called for longest. A body that is still being read goes on
         as after a reset."""
         named = [place for place in self._clients if place.named and place != newest]
         for place in named[: max(0, len(named) + 1 - _PLACES)]:
-            await self._clients.pop(place)[1].aclose()
+            if not self._clients[place].calls:
+                await self._clients.pop(place).closing.aclose()
 
-    async def _create(self, endpoint: Endpoint, *, ours: bool) -> tuple[Any, AsyncExitStack]:
+    async def _create(self, endpoint: Endpoint, *, ours: bool) -> _Client:
         if self._ours is None or self._theirs is None:
             loader = await asyncio.to_thread(_loader)
             self._ours, self._theirs = AioSession(), AioSession()
@@ -195,19 +211,20 @@ class Clients:
             )
         )
         client.meta.events.register("before-call.s3.GetObject", leave_to_us)
-        return client, closing
+        return _Client(client, closing)
 
     async def _identity(self, endpoint: Endpoint) -> Identity:
         credentials = endpoint.credentials
         assert credentials is not None
-        signer = self._identities.get(credentials)
-        if signer is None:
-            signer = await identity(
+        key = (credentials, endpoint.region)
+        found = self._identities.get(key)
+        if found is None:
+            found = await identity(
                 credentials,
                 functools.partial(self._assume_role, endpoint.region),
                 functools.partial(self._fetch_keys, endpoint.region),
             )
-        return _recent(self._identities, credentials, lambda: signer)
+        return _recent(self._identities, key, lambda: found)
 
     async def _assume_role(self, region: str, credentials: Credentials) -> dict[str, str]:
         """Temporary keys of a role, asked for with the engine's own credentials; in the form that the SDK refreshes."""

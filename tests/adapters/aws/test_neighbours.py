@@ -97,7 +97,8 @@ async def test_a_roles_keys_that_expired_early_are_asked_for_again(
 
 @pytest.mark.one_build("gil")
 async def test_a_loop_keeps_few_clients_whatever_messages_name(aws: Aws, bucket: str) -> None:
-    """A message may name any region: clients of tenants that were not used for long are closed, and ours never are."""
+    """A message may name any region: what was not used for long is closed, but never our own, nor what is being
+    called."""
     clients = Clients(StoreSettings(attempts=2))
     ours = Endpoint("s3", "us-east-1", aws.endpoint_url)
     await clients.call(ours, "list_objects_v2", Bucket=bucket)
@@ -112,5 +113,10 @@ async def test_a_loop_keeps_few_clients_whatever_messages_name(aws: Aws, bucket:
     assert await clients._client(first) is not kept[1]
     await clients.call(first, "list_objects_v2", Bucket=bucket)
     assert len(clients._clients) == _PLACES + 1
+    busy = [kept for place, kept in clients._clients.items() if place.named]
+    for each in busy:
+        each.calls += 1
+    await clients._client(Endpoint("sts", "one-more", None))
+    assert len(clients._clients) == _PLACES + 2
     await clients.aclose()
     assert clients._clients == {}

@@ -114,6 +114,19 @@ async def test_keys_that_stay_refused_are_not_asked_for_without_end(vault: Vault
     await stores.aclose()
 
 
+async def test_a_name_is_another_secret_in_another_region(vault: Vault, factory: StoresFactory) -> None:
+    """A secret is looked for in the source's region, and what one region gave does not stand in for another's."""
+    stores = factory()
+    for region in ("us-east-1", "eu-west-1"):
+        store = await stores.open(S3Location(vault.bucket, region, vault.proxy.url, Credentials(secret_id=vault.name)))
+        if region == "us-east-1":
+            assert await store.get("a.csv") == b"a"
+        else:
+            with pytest.raises(AccessDenied, match="ResourceNotFoundException"):
+                await store.get("a.csv")
+    await stores.aclose()
+
+
 async def test_a_secret_that_cannot_be_fetched(vault: Vault, factory: StoresFactory) -> None:
     """No such secret, or one that we may not fetch, is permanent and says what to check; a busy service is not. Nothing
     is sent to the client's endpoint, and the next try asks again."""

@@ -38,7 +38,7 @@ async def test_a_tenants_client_refuses_to_call_without_credentials(aws: Aws, bu
     clients = Clients(StoreSettings(attempts=2))
     endpoint = Endpoint("s3", "us-east-1", aws.endpoint_url, Credentials(access_key_id="a", secret_access_key="b"))
     await clients.call(endpoint, "list_objects_v2", Bucket=bucket)
-    client = await clients._client(endpoint)
+    client = (await clients._client(endpoint)).client
     with pytest.raises(AccessDenied, match="without credentials"):
         await client.list_objects_v2(Bucket=bucket)
     await clients.aclose()
