@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from engine.documents import problems
 from engine.errors import ConfigError, Problem
+from engine.names import ExternalId, RoleArn
 from engine.origins import origin
 
 __all__ = [
@@ -99,8 +100,14 @@ class SourceSettings(_Section):
         [], description="endpoints other than AWS's that a message may name, at any address"
     )
     allow_inline_keys: bool = Field(True, description="keys in the message itself; turn off in production")
-    external_ids: dict[str, str] = Field({}, description="role ARN -> external id, held here rather than in messages")
-    secret_prefix: str = Field("", description="Secrets Manager names that a message may point to")
+    external_ids: dict[RoleArn, ExternalId] = Field(
+        {}, repr=False, description="role ARN -> external id, held here rather than in messages"
+    )
+    secret_prefix: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9/_+=.@:-]{0,512}$",
+        description="how secrets that a message may name begin; empty: none",
+    )
     read_bytes: int = Field(_MIB, ge=4096, le=64 * _MIB, description="the largest piece read at once")
     connect_timeout_s: Seconds = Field(10, description="to open a connection")
     read_timeout_s: Seconds = Field(60, description="without a byte from an open connection")

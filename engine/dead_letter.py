@@ -18,7 +18,7 @@ def attributes(delivery: Delivery, batch_id: str | None, errors: Sequence[Engine
 
     The first error that trying again would not mend gives ``engine_code``, ``engine_file`` (where it has one) and
     ``engine_reason``, which also counts the others by code. Errors quote no secret and no cell, so neither do these;
-    what they may quote are labels of a header and what an operator's transform said. The least dispensable come first,
+    what they may quote are labels of a header. The least dispensable come first,
     because :meth:`~engine.ports.Queue.send` cuts the last.
 
     Args:

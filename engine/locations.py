@@ -77,20 +77,37 @@ def _endpoint_problems(source: Source, settings: SourceSettings) -> list[Problem
 
 
 def _credential_problems(source: Source, settings: SourceSettings) -> list[Problem]:
-    credentials = source.credentials
-    if credentials.secret_id is not None:
-        return [Problem("source.credentials.secret_id", "Secrets Manager is not supported yet: send a role or keys")]
-    if credentials.access_key_id is not None and not settings.allow_inline_keys:
+    """What the operator does not allow: keys, a name that is not of a client's secret, another external id than the
+    role's."""
+    given = source.credentials
+    if given.secret_id is not None and not (
+        settings.secret_prefix and given.secret_id.startswith(settings.secret_prefix)
+    ):
+        what = "is not allowed here: [source] secret_prefix of config.toml says how names that are allowed begin"
+        return [Problem("source.credentials.secret_id", what)]
+    if given.access_key_id is not None and not settings.allow_inline_keys:
         what = "keys in a message are not allowed here ([source] allow_inline_keys of config.toml): send a role"
         return [Problem("source.credentials.access_key_id", what)]
+    held = _held_external_id(source, settings)
+    if held is not None and given.external_id is not None and given.external_id.get_secret_value() != held:
+        what = "is not the one that [source] external_ids of config.toml holds for this role: leave it out"
+        return [Problem("source.credentials.external_id", what)]
     return []
 
 
+def _held_external_id(source: Source, settings: SourceSettings) -> str | None:
+    """The one that the operator holds for the role, in whatever case a message names it: IAM knows no two roles that
+    differ in case alone, so no spelling of a name leads around the table."""
+    named = (source.credentials.role_arn or "").casefold()
+    return next((held for role, held in settings.external_ids.items() if role.casefold() == named), None)
+
+
 def _credentials(source: Source, settings: SourceSettings) -> Credentials:
+    """An external id that the operator holds for a role counts; one that only the message gives is taken as it is."""
     given = source.credentials
-    external_id = given.external_id.get_secret_value() if given.external_id else None
-    if given.role_arn is not None and external_id is None:
-        external_id = settings.external_ids.get(given.role_arn)
+    external_id = _held_external_id(source, settings)
+    if external_id is None and given.external_id is not None:
+        external_id = given.external_id.get_secret_value()
     return Credentials(
         access_key_id=given.access_key_id,
         secret_access_key=given.secret_access_key.get_secret_value() if given.secret_access_key else None,
@@ -98,4 +115,5 @@ def _credentials(source: Source, settings: SourceSettings) -> Credentials:
         role_arn=given.role_arn,
         external_id=external_id,
         profile=given.profile,
+        secret_id=given.secret_id,
     )

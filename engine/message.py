@@ -1,7 +1,7 @@
 """The message that asks for work: the body of an SQS message, or the document that it points to (CONTRACT section 2).
 
 The document is checked here; what a mapping inside it holds is checked by :mod:`engine.core.mapping`. Secrets stay in
-:class:`~pydantic.SecretStr` until a location is made of them, and no error quotes a value.
+:class:`~pydantic.SecretStr` until a location is made of them; no error quotes a value, and no ``repr`` shows a key.
 """
 
 from __future__ import annotations
@@ -29,7 +29,24 @@ from pydantic_core import CoreSchema
 from engine.codec import decode_json
 from engine.documents import problems
 from engine.errors import InputError, MessageError, Problem
-from engine.names import KEY_BYTES, MAX_FILES, Bucket, Endpoint, Id, Key, Prefix, Region, RoleArn, Secret, Text
+from engine.names import (
+    KEY_BYTES,
+    MAX_FILES,
+    AccessKeyId,
+    Bucket,
+    Endpoint,
+    Id,
+    Key,
+    Prefix,
+    Profile,
+    Region,
+    RoleArn,
+    SecretAccessKey,
+    SecretExternalId,
+    SecretId,
+    SessionToken,
+    Text,
+)
 
 __all__ = [
     "MAX_BYTES",
@@ -69,12 +86,12 @@ class SourceCredentials(_Document):
     """How to read the client's bucket: a role, a secret's name, keys, or a profile of the engine's machine."""
 
     role_arn: RoleArn | None = None
-    external_id: Secret | None = None
-    secret_id: Text | None = None
-    access_key_id: Text | None = None
-    secret_access_key: Secret | None = None
-    session_token: Secret | None = None
-    profile: Text | None = None
+    external_id: SecretExternalId | None = None
+    secret_id: SecretId | None = None
+    access_key_id: AccessKeyId | None = Field(None, repr=False)
+    secret_access_key: SecretAccessKey | None = None
+    session_token: SessionToken | None = None
+    profile: Profile | None = None
 
 
 class Source(_Document):
@@ -317,7 +334,8 @@ def _spanning(document: dict[str, Any]) -> Iterator[Problem]:
     if isinstance(credentials, dict):
         given_keys = {key for key, value in credentials.items() if value is not None}
         if not any(must <= given_keys <= must | may for must, may in _CREDENTIALS):
-            yield Problem("source.credentials", _CREDENTIALS_TEXT)
+            known = ", ".join(key for key in SourceCredentials.model_fields if key in given_keys) or "nothing"
+            yield Problem("source.credentials", f"{_CREDENTIALS_TEXT}; given is {known}")
     files = document.get("files")
     keys = [item.get("key") if isinstance(item, dict) else item for item in files] if isinstance(files, list) else []
     for key, times in Counter(key for key in keys if isinstance(key, str)).items():

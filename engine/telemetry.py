@@ -1,7 +1,8 @@
-"""Logs: structlog to standard error, key=value on a terminal and JSON otherwise. Cell contents stay out of them."""
+"""Logs: structlog to standard error, key=value on a terminal and JSON otherwise. Cell contents and secrets stay out."""
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any, TextIO
 from engine.codec import encode_json
 from engine.config import LogSettings
 from engine.errors import InputError
+from engine.redaction import hide, hide_in_text
 
 
 @contextmanager
@@ -34,7 +36,8 @@ __all__ = ["CELL_KEYS", "configure_logging", "log_context"]
 CELL_KEYS = frozenset({"cell", "cells", "raw", "row_text", "value", "values"})
 """Keys of a log line that hold what is in a client's files."""
 
-_HIDDEN = "[hidden]"
+_SDK = ("aiobotocore", "aiohttp", "boto3", "botocore", "urllib3")
+"""Loggers of those who hold keys: below ``info`` they write signed requests, and answers with keys in them."""
 
 
 def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> None:
@@ -42,7 +45,8 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
 
     Args:
         settings: ``level`` is the least that is written, ``format`` how, ``values`` whether cell contents may appear.
-            Other packages' loggers start at ``warning``, or at ``level`` where that is more.
+            Other packages' loggers start at ``warning``, or at ``level`` where that is more, and those of SDKs are
+            never heard below ``info``, whoever sets them to that. Secrets are hidden whatever the settings are.
         stream: standard error unless given.
     """
     out = stream if stream is not None else sys.stderr
@@ -54,9 +58,8 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.processors.format_exc_info,
     ]
-    if not settings.values:
-        shared.append(_hide_cells)
-    renderer = _key_value if console else _json
+    shared.append(functools.partial(_hide, frozenset() if settings.values else CELL_KEYS))
+    renderer = functools.partial(_rendered, _key_value if console else _json)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -66,10 +69,11 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
     handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[_without_traceback, *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(lambda record: record.levelno >= logging.INFO or not _of_an_sdk(record))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))
@@ -84,9 +88,26 @@ def log_context(*, batch_id: str, correlation_id: str | None) -> Iterator[None]:
         yield
 
 
-def _hide_cells(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    for key in CELL_KEYS & event.keys():
-        event[key] = _HIDDEN
+def _hide(also: frozenset[str], _: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    ours = {key: event.pop(key) for key in ("_record", "_from_structlog") if key in event}  # structlog's own
+    return {**hide(event, also), **ours}
+
+
+def _rendered(render: structlog.typing.Processor, logger: Any, name: str, event: structlog.typing.EventDict) -> str:
+    return hide_in_text(str(render(logger, name, event)))
+
+
+def _of_an_sdk(record: logging.LogRecord) -> bool:
+    return record.name.partition(".")[0] in _SDK
+
+
+def _without_traceback(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """An SDK's line names the class of what went wrong. Its text is a service's, which may tell one account about
+    another, and whoever made the call reports it."""
+    record: logging.LogRecord = event["_record"]
+    raised = event.get("exc_info")
+    if _of_an_sdk(record) and isinstance(raised, tuple) and raised[0] is not None:
+        event.update(exc_info=None, error=raised[0].__name__)
     return event
 
 

@@ -68,7 +68,7 @@ def test_the_environment_speaks_json_for_lists_and_tables() -> None:
     settings, _ = load_settings(
         environ={
             "ENGINE_SOURCE__ALLOW_ENDPOINTS": '["http://minio:9000"]',
-            "ENGINE_SOURCE__EXTERNAL_IDS": '{"arn:aws:iam::1:role/r": "x"}',
+            "ENGINE_SOURCE__EXTERNAL_IDS": '{"arn:aws:iam::123456789012:role/r": "x1"}',
             "ENGINE_SOURCE__ALLOW_INLINE_KEYS": "false",
             "ENGINE_FAILURE__BACKOFF_S": "[1, 2.5]",
             "engine_queue__wait_s": "3",
@@ -77,7 +77,7 @@ def test_the_environment_speaks_json_for_lists_and_tables() -> None:
         }
     )
     assert settings.source.allow_endpoints == ["http://minio:9000"]
-    assert settings.source.external_ids == {"arn:aws:iam::1:role/r": "x"}
+    assert settings.source.external_ids == {"arn:aws:iam::123456789012:role/r": "x1"}
     assert not settings.source.allow_inline_keys
     assert list(settings.failure.backoff_s) == [1, 2.5]
     assert settings.queue.wait_s == 3
@@ -123,6 +123,9 @@ def test_every_problem_of_every_layer_is_listed_at_once(empty_folder: Path) -> N
         ("queue", "document_buckets", ["ours", "s3://ours"]),
         ("queue", "document_buckets", [""]),
         ("destination", "part_bytes", 5 * 1024 * 1024 - 1),
+        ("source", "external_ids", {"arn:aws:iam::12:role/r": "acme-7"}),
+        ("source", "external_ids", {"arn:aws:iam::123456789012:role/r": ""}),
+        ("source", "secret_prefix", "clients*"),
         ("source", "read_timeout_s", 0),
         ("source", "read_timeout_s", float("inf")),
         ("limits", "regex_timeout_s", float("nan")),
@@ -174,7 +177,7 @@ def test_what_is_printed_reads_back_as_the_same_configuration() -> None:
     awkward = load_settings(
         environ={
             "ENGINE_DESTINATION__PREFIX": 'quote " backslash \\ tab \t e-acute \u00e9',
-            "ENGINE_SOURCE__EXTERNAL_IDS": '{"arn:a b": "c\\"d", "e": ""}',
+            "ENGINE_SOURCE__EXTERNAL_IDS": '{"arn:aws:iam::123456789012:role/\\"\\\\": "a=b,c"}',
             "ENGINE_SOURCE__ALLOW_ENDPOINTS": '["http://a", "https://b:1"]',
             "ENGINE_FAILURE__BACKOFF_S": "[0.5, 1e3]",
             "ENGINE_LIMITS__ROW_BYTES": "123456789",

@@ -33,6 +33,7 @@ PERMISSIONS = {
     "get_queue_url": {"sqs:GetQueueUrl"},
     "get_queue_attributes": {"sqs:GetQueueAttributes"},
     "assume_role": {"sts:AssumeRole"},
+    "get_secret_value": {"secretsmanager:GetSecretValue"},
 }
 """What AWS asks for an operation ("Actions, resources, and condition keys" of each service)."""
 
@@ -90,7 +91,7 @@ def test_nothing_is_granted_on_everything(path: Path) -> None:
             assert "*" not in action
         resources = statement.get("Resource", [])
         for resource in [resources] if isinstance(resources, str) else resources:
-            assert re.fullmatch(r"arn:aws:(s3|sqs|iam):[^*]+\*?", resource)
+            assert re.fullmatch(r"arn:aws:(s3|sqs|iam|secretsmanager):[^*]+\*?", resource)
 
 
 def test_each_permission_has_its_reason() -> None:

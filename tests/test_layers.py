@@ -23,6 +23,7 @@ LAYERS: list[tuple[str, ...]] = [
         "engine.documents",
         "engine.names",
         "engine.origins",
+        "engine.redaction",
         "engine.transforms",
     ),
     ("engine.bounded", "engine.config", "engine.environment", "engine.longrows"),

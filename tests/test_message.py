@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.config import DestinationSettings, SourceSettings
+from engine.config import DestinationSettings, Settings, SourceSettings
 from engine.errors import MessageError
 from engine.locations import destination_location, source_location
 from engine.message import FileRef, message_schema, parse_message
@@ -118,7 +118,7 @@ def test_every_problem_is_listed_with_its_place() -> None:
         "exactly one of files and prefix must be given; both are",
         (
             "source.credentials: must be exactly one of role_arn (with external_id), secret_id, "
-            "access_key_id with secret_access_key (and session_token), or profile"
+            "access_key_id with secret_access_key (and session_token), or profile; given is access_key_id, profile"
         ),
         "files: 'a' is named 2 times",
         "version: Input should be 1",
@@ -143,7 +143,7 @@ def test_every_problem_is_listed_with_its_place() -> None:
     ("credentials", "valid"),
     [
         ({"role_arn": ROLE}, True),
-        ({"role_arn": ROLE, "external_id": "x"}, True),
+        ({"role_arn": ROLE, "external_id": "acme-7"}, True),
         ({"secret_id": "clients/acme"}, True),
         ({"access_key_id": "a", "secret_access_key": "b"}, True),
         (KEYS, True),
@@ -152,9 +152,9 @@ def test_every_problem_is_listed_with_its_place() -> None:
         ({}, False),
         ({"access_key_id": "a"}, False),
         ({"secret_access_key": "b", "session_token": "c"}, False),
-        ({"external_id": "x"}, False),
+        ({"external_id": "acme-7"}, False),
         ({"role_arn": ROLE, "profile": "default"}, False),
-        ({"secret_id": "s", "external_id": "x"}, False),
+        ({"secret_id": "s", "external_id": "acme-7"}, False),
     ],
     ids=str,
 )
@@ -224,11 +224,15 @@ def test_files_are_bounded() -> None:
 
 
 def test_no_error_and_no_repr_shows_a_secret() -> None:
-    """Secrets appear neither in what is printed of a message nor in what is said about a bad one."""
-    assert SECRET not in repr(parse_message(json.dumps(MESSAGE)))
+    """Secrets appear neither in what is printed of a message nor in what is said about a bad one, nor do ids of keys,
+    nor what the operator holds."""
+    for shown in (repr(parse_message(json.dumps(MESSAGE))), str(parse_message(json.dumps(MESSAGE)).source.credentials)):
+        assert not any(secret in shown for secret in KEYS.values())
+    assert "held-here" not in repr(Settings(source=SourceSettings(external_ids={ROLE: "held-here"})))
     bad = with_credentials(access_key_id=["AKIA" + SECRET], secret_access_key={"x": SECRET}, session_token="")
     assert SECRET not in " ".join(problems(bad))
-    assert SECRET not in repr(source_location(parse_message(json.dumps(MESSAGE)), SourceSettings()))
+    location = repr(source_location(parse_message(json.dumps(MESSAGE)), SourceSettings()))
+    assert not any(secret in location for secret in KEYS.values())
 
 
 def test_the_source_is_the_clients_bucket_with_the_clients_credentials() -> None:
@@ -241,13 +245,16 @@ def test_the_source_is_the_clients_bucket_with_the_clients_credentials() -> None
     assert location == S3Location("acme-exports", "eu-north-1", None, Credentials(profile="p"))
 
 
-def test_an_external_id_held_here_is_added_to_its_role() -> None:
-    """The operator's external id is used where the message has none, for that role only."""
+def test_an_external_id_held_here_is_its_roles_only_one() -> None:
+    """The operator's external id is used for its role, which a message may say too, but no other; for a role that the
+    table does not know, a message's own counts."""
     settings = SourceSettings(external_ids={ROLE: "held"})
     for credentials, expected in [
         ({"role_arn": ROLE}, "held"),
-        ({"role_arn": ROLE, "external_id": "sent"}, "sent"),
+        ({"role_arn": ROLE.upper().replace("ARN:AWS:IAM", "arn:aws:iam").replace("ROLE/", "role/")}, "held"),
+        ({"role_arn": ROLE, "external_id": "held"}, "held"),
         ({"role_arn": ROLE + "2"}, None),
+        ({"role_arn": ROLE + "2", "external_id": "sent"}, "sent"),
     ]:
         location = source_location(parse_message(json.dumps(with_credentials(**credentials))), settings)
         assert location.credentials is not None
@@ -285,14 +292,12 @@ def test_only_aws_and_listed_endpoints_may_be_named(url: str, allowed: bool) -> 
 
 
 def test_what_the_operator_forbids_is_listed_at_once() -> None:
-    """Inline keys can be turned off, secrets by name are not supported yet, and each refusal says so."""
+    """Inline keys can be turned off, and are refused beside whatever else is."""
     document = message(source={**MESSAGE["source"], "endpoint_url": "http://minio:9000"})
     with pytest.raises(MessageError) as refused:
         source_location(parse_message(json.dumps(document)), SourceSettings(allow_inline_keys=False))
     places = [problem.where for problem in refused.value.problems]
     assert places == ["source.endpoint_url", "source.credentials.access_key_id"]
-    with pytest.raises(MessageError, match="not supported yet"):
-        source_location(parse_message(json.dumps(with_credentials(secret_id="s"))), SourceSettings())
 
 
 @pytest.mark.parametrize(

@@ -147,3 +147,57 @@ def test_structlog_does_not_bring_rich_along() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "kept rich\n", "")
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_no_secret_reaches_a_line(terminal: bool) -> None:
+    """Under its key, in a text, in an object's repr, in a traceback, from the engine or anybody else: it is hidden, and
+    the end of a key's id is not."""
+    out = Terminal() if terminal else io.StringIO()
+    configure_logging(LogSettings(level="debug", values=True), out)
+    log = structlog.get_logger("engine.test")
+    log.info(
+        "a", secret_access_key="s3cret", nested={"list": [{"sessionToken": "s3cret"}]}, access_key_id="AKIA12345678"
+    )
+    log.info("https://b/k?X-Amz-Signature=s3cret", error=KeyError("X-Amz-Security-Token=s3cret"))
+    logging.getLogger("elsewhere").warning(
+        "headers: %r", {"Authorization": "AWS4-X Credential=s3cret, Signature=s3cret"}
+    )
+    try:
+        raise RuntimeError("aws_secret_access_key=s3cret")
+    except RuntimeError:
+        log.exception("failed")
+    assert "s3cret" not in out.getvalue()
+    assert "[hidden]5678" in out.getvalue()
+    assert out.getvalue().count("[hidden]") == 9
+
+
+def test_sdks_are_not_heard_below_info() -> None:
+    """At debug level an SDK writes requests with their signatures and answers with keys: whoever turns that on, in
+    whatever logger of theirs, it does not reach our stream."""
+    out = io.StringIO()
+    configure_logging(LogSettings(level="debug"), out)
+    loggers = [logging.getLogger(name) for name in ("aiobotocore", "botocore.auth", "aiohttp.client", "urllib3.pool")]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.DEBUG)
+            logger.debug("signed request")
+            logger.info("found keys in the environment")
+    finally:
+        for logger in loggers:
+            logger.setLevel(logging.NOTSET)
+    assert [line["event"] for line in logged(out)] == ["found keys in the environment"] * 4
+
+
+def test_an_sdks_traceback_is_a_name() -> None:
+    """What a service said stays out of the log: an SDK's line has the class of the exception that it brings along."""
+    out = io.StringIO()
+    configure_logging(LogSettings(), out)
+    for name in ("aiobotocore.credentials", "elsewhere"):
+        try:
+            raise RuntimeError("said by a service")
+        except RuntimeError:
+            logging.getLogger(name).warning("no keys", exc_info=True)
+    sdk, other = logged(out)
+    assert (sdk["event"], sdk["error"], "exception" in sdk) == ("no keys", "RuntimeError", False)
+    assert "said by a service" in other["exception"]

@@ -19,8 +19,8 @@ class LoopStores:
     """Implements :class:`~engine.ports.Stores`. Made, used and closed on one loop.
 
     The AWS SDK is imported when the first S3 location is opened. Network clients are shared by all buckets that are
-    reached in the same way, and those of credentials not used lately are closed and made again when needed, so a loop
-    that serves many tenants for long stays small.
+    reached in the same way; keys, and clients of tenants, that were not used lately are dropped and made again when
+    needed, so a loop that serves many tenants for long stays small.
     """
 
     def __init__(self, settings: StoreSettings) -> None:

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Iterator
 
 from engine.errors import BatchFailed, EngineError, InputError
+from engine.redaction import hide_in_text
 
 __all__ = ["lines", "report"]
 
@@ -25,11 +26,11 @@ def report(error: Exception) -> int:
         status = error.exit_status
     else:
         hint = "" if debug else "; --log-level debug shows where"
-        text = " ".join(str(error).split())
+        text = hide_in_text(_one_line(str(error)))
         sys.stderr.write(f"engine: internal error: {type(error).__name__}: {text}{hint}\n")
         status = 1
     if debug:
-        traceback.print_exception(error)
+        sys.stderr.write(hide_in_text("".join(traceback.format_exception(error))))
     return status
 
 

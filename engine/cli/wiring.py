@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from engine.pool.build import (
 )
 from engine.pool.open import Pool, open_pool
 from engine.ports import MappingStore, Queue, Stores
+from engine.telemetry import configure_logging
 
 __all__ = [
     "Runtime",
@@ -64,7 +66,10 @@ async def open_runtime(settings: Settings, *, local: bool = False) -> AsyncItera
         choice = executor_choice(settings, local=local)
     fits = fit_of(settings, choice)
     factory = StoresFactory(store_settings(settings))
-    async with open_pool(choice.executor, fits.workers, fits.pipelines, factory, room=fits.room) as pool:
+    logs = functools.partial(configure_logging, settings.log)
+    async with open_pool(
+        choice.executor, fits.workers, fits.pipelines, factory, room=fits.room, begin_process=logs
+    ) as pool:
         stores = factory()
         try:
             yield Runtime(pool, stores, choice, fits)

@@ -114,6 +114,11 @@ class FieldPlan:
         """The columns that it is read from, as a reject record names them."""
         return ", ".join(self.labels) or None
 
+    @property
+    def calls(self) -> bool:
+        """Whether an operator's transform has a part in it."""
+        return self.call is not None or any(stage.call is not None for stage in self.stages)
+
     def convert(self, columns: Mapping[str, pa.Array], rows: int, memo: Memo) -> Converted:
         """The typed column of a chunk, and every fault in it. A faulty cell is null.
 

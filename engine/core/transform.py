@@ -57,6 +57,9 @@ class Output(NamedTuple):
     rejects: bytes
 
 
+_REFUSED = "a step refused the cell; a reject record would say in which words (on_error: reject_row)"
+
+
 class _BadCell(NamedTuple):
     """A faulty cell of a chunk, by the row of its columns."""
 
@@ -245,12 +248,12 @@ class Transform:
         ]
 
     def _refuse(self, placed: Placed | Replayed, bad: list[_BadCell]) -> None:
-        """Fails the file at its first row that may not be bad."""
+        """Fails the file at its first row that may not be bad. Its error quotes no cell, so no transform's words."""
         chunk = placed.chunk
         fatal = [cell for cell in bad if cell.field.on_error == "fail_file"]
         ordinals = chunk.ordinals(cell.row for cell in fatal)
         found = [
-            (ordinal, f"field {cell.field.name}: {cell.message}", cell.code)
+            (ordinal, f"field {cell.field.name}: {_REFUSED if _in_words(cell) else cell.message}", cell.code)
             for ordinal, cell in zip(ordinals, fatal, strict=True)
         ]
         if self._plan.on_error == "fail_file":
@@ -299,3 +302,8 @@ def _reader(
         chunk_bytes=chunk_bytes,
         middle=middle,
     )
+
+
+def _in_words(cell: _BadCell) -> bool:
+    """Whether what is said of a cell may be an operator's words, which may quote it."""
+    return cell.code == "step-error" and cell.field.calls

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Protocol
@@ -74,6 +74,7 @@ async def open_pool(
     *,
     grace_s: float = 30.0,
     room: Room | None = None,
+    begin_process: Callable[[], None] | None = None,
 ) -> AsyncIterator[Pool]:
     """Starts N workers and, when the body is left, cancels what they run, waits for it and ends them.
 
@@ -84,6 +85,7 @@ async def open_pool(
         open_stores: called once on each worker's loop; for processes it must pickle.
         grace_s: seconds a cancelled file gets to abort its uploads before its worker is given up.
         room: memory for long rows, in each process that runs files; None: it is not counted.
+        begin_process: called first in every worker process; must pickle.
 
     Raises:
         ConfigError: fewer than one worker or pipeline.
@@ -96,7 +98,7 @@ async def open_pool(
     ]
     if problems:
         raise ConfigError(problems)
-    spec = WorkerSpec(pipelines, open_stores, grace_s, room)
+    spec = WorkerSpec(pipelines, open_stores, grace_s, room, begin_process)
     pool = Coordinator(executor, workers, spec, _link(executor, room))
     try:
         await pool.boot()

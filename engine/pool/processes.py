@@ -187,6 +187,8 @@ def _child(sock: socket.socket, spec: WorkerSpec) -> None:
     """A worker process from start to end; exits 1 when something killed the worker."""
     for number in _OURS:
         signal.signal(number, signal.SIG_IGN)
+    if spec.begin_process is not None:
+        spec.begin_process()
     threading.Thread(target=_die_with_parent, args=(spec.grace_s,), name="engine-lifeline", daemon=True).start()
     loop = asyncio.new_event_loop()
     child = _Child(spec)

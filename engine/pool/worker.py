@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -42,12 +43,14 @@ class WorkerSpec:
         pipelines: files at once, at least 1.
         grace_s: seconds that cancelled files get to abort their uploads when the worker ends.
         room: for long rows, in one process; None where it is not counted.
+        begin_process: called first in a worker that is a process: its logging is not the parent's.
     """
 
     pipelines: int
     open_stores: OpenStores
     grace_s: float
     room: Room | None = None
+    begin_process: Callable[[], None] | None = None
 
 
 class Events(Protocol):

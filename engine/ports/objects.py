@@ -28,14 +28,16 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """How to sign for somebody else's bucket: keys, or a role to assume, or a local profile. Never ours by omission."""
+    """How to sign for somebody else's bucket: keys, or a role to assume, or the name of a secret that holds keys, or a
+    local profile. Never ours by omission; no ``repr`` shows a secret."""
 
-    access_key_id: str | None = None
+    access_key_id: str | None = field(default=None, repr=False)
     secret_access_key: str | None = field(default=None, repr=False)
     session_token: str | None = field(default=None, repr=False)
     role_arn: str | None = None
     external_id: str | None = field(default=None, repr=False)
     profile: str | None = None
+    secret_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,6 +202,21 @@ def test_a_bug_is_one_line_and_its_traceback_comes_when_asked_for(
         assert ("--log-level debug" in error) is not shown
 
 
+def test_a_traceback_shows_no_secret(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an error came from may quote a signed request: at debug level its traceback is shown without that."""
+    logger = logging.getLogger("engine")
+    monkeypatch.setattr(logger, "level", logging.DEBUG)
+    logger.manager._clear_cache()  # type: ignore[attr-defined]  # why: as above
+    error = TransientError("gone")
+    error.__cause__ = OSError("https://b/k?X-Amz-Signature=s3cret")
+    for each in (error, OSError("aws_secret_access_key=s3cret")):
+        assert report(each) == 1
+    shown = capsys.readouterr().err
+    assert "OSError: https://b/k?X-Amz-Signature=[hidden]" in shown
+    assert "engine: internal error: OSError: aws_secret_access_key=[hidden]" in shown
+    assert "s3cret" not in shown
+
+
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     """`engine schema config | head -1` ends without a word on standard error."""
     with started("schema", "config", cwd=tmp_path) as process:

@@ -15,7 +15,7 @@ from engine.core.mapping import Mapping, validate_mapping
 from engine.core.plan import Plan, cached_plan
 from engine.core.preview import preview
 from engine.core.transform import Transform
-from engine.errors import EveryRowFailed, RowRefused, TransformFailed
+from engine.errors import EngineError, EveryRowFailed, RowRefused, TransformFailed
 from tests.operators import register
 
 
@@ -110,9 +110,30 @@ def test_a_field_that_writes_nulls_writes_nulls() -> None:
         [[None], [None], ["FINE!"]],
         [],
     )
-    with pytest.raises(RowRefused, match="shout: says nothing") as caught:
+    with pytest.raises(RowRefused, match="field a: a step refused the cell") as caught:
         run(mapping(field("a", "a", call("shout")), on_error="fail_file"), data)
     assert (caught.value.code, caught.value.row) == ("step-error", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "policy", "kind"),
+    [
+        ("shout", "a", "fail_file", RowRefused),
+        ("broken", "a", "fail_file", RowRefused),
+        ("broken", "a", "reject_row", EveryRowFailed),
+        ("total", ["a", "b"], "fail_file", RowRefused),
+        ("total", ["a", "b"], "reject_row", EveryRowFailed),
+    ],
+)
+def test_no_error_of_a_file_has_a_transforms_words(
+    name: str, source: str | list[str], policy: str, kind: type[EngineError]
+) -> None:
+    """What a transform says of a cell may quote it: that stands in reject records, never in what goes to logs and
+    dead-letter queues."""
+    made = mapping(field("x", source, call(name)), on_error=policy)
+    with pytest.raises(kind) as refused:
+        run(made, "a,b\nbug,bug\n")
+    assert "bug" not in str(refused.value)
 
 
 def test_cells_over_the_limit_are_never_seen() -> None:

@@ -200,9 +200,9 @@ class Rig:
             finally:
                 process.kill()
 
-    def run(self, *flags: str, **variables: str) -> Log:
+    def run(self, *flags: str, command: Sequence[str | Path] = (ENGINE, "worker"), **variables: str) -> Log:
         """A worker until the queue is empty; returns its log."""
-        with self.worker(*flags, **variables) as worker:
+        with self.worker(*flags, command=command, **variables) as worker:
             self.until_empty(worker)
             worker.stop()
             return worker.log

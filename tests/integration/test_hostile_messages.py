@@ -9,15 +9,14 @@ from __future__ import annotations
 import copy
 import json
 import re
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from tests.canary import canary
 from tests.cli.command import ENGINE, MAPPING, environment
 from tests.integration.rig import table
 from tests.moto import Aws
@@ -199,9 +198,8 @@ def aftermath(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
     aws.put(documents, "problems", b'{"version": 1, "files": [' + b"7," * 999_999 + b"7]}")
     aws.put(documents, "lists", b'{"version": 1, "files": [' + b"[]," * 20_000_000 + b"[]]}")
     aws.put(documents, "long", b" " * (65 << 20))
-    with closing(listener()) as canary:
-        port = canary.getsockname()[1]
-        sent = send(site, port, documents)
+    with canary() as listener:
+        sent = send(site, listener.port, documents)
         variables = {
             "ENGINE_QUEUE__DEAD_LETTER_URL": dead,
             "ENGINE_QUEUE__DOCUMENT_BUCKETS": json.dumps([documents]),
@@ -213,27 +211,7 @@ def aftermath(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
             check=False, capture_output=True, text=True, timeout=300,
             cwd=site.folder, env=environment(**site.env(**variables)),
         )  # fmt: skip
-        return Aftermath(
-            dict(reasons(aws, dead, sent)), site.output(), done.stderr, done.returncode, connections(canary)
-        )
-
-
-def listener() -> socket.socket:
-    """Takes connections to loopback, of both families where there are both, and never answers."""
-    if socket.has_dualstack_ipv6():
-        return socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
-    return socket.create_server(("127.0.0.1", 0))
-
-
-def connections(canary: socket.socket) -> int:
-    canary.setblocking(False)
-    found = 0
-    while True:
-        try:
-            canary.accept()[0].close()
-        except BlockingIOError:
-            return found
-        found += 1
+        return Aftermath(dict(reasons(aws, dead, sent)), site.output(), done.stderr, done.returncode, listener.visits())
 
 
 def send(site: Site, port: int, documents: str) -> dict[str, str]:

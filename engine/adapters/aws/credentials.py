@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
@@ -15,9 +16,10 @@ from botocore.exceptions import ProfileNotFound
 from engine.errors import AccessDenied
 from engine.ports import Credentials
 
-__all__ = ["AssumeRole", "Identity", "check", "identity", "sign_each_call", "signing_as"]
+__all__ = ["AssumeRole", "FetchKeys", "Identity", "check", "identity", "sign_each_call", "signing_as"]
 
 type AssumeRole = Callable[[Credentials], Awaitable[dict[str, str]]]
+type FetchKeys = Callable[[Credentials], Awaitable[ReadOnlyCredentials]]
 
 # Links of the standard chain that do not depend on the profile: the machine's own identity.
 _NOT_OF_A_PROFILE = ("env", "ec2-credentials-file", "boto-config", "container-role", "iam-role")
@@ -35,7 +37,7 @@ signing_as: ContextVar[Identity] = ContextVar("signing_as")
 
 def check(credentials: Credentials) -> None:
     """Exactly one of: a pair of keys (with or without a session token), a role (with or without an external id), a
-    profile; nothing empty.
+    secret's name, a profile; nothing empty.
 
     Raises:
         AccessDenied: anything else.
@@ -44,18 +46,18 @@ def check(credentials: Credentials) -> None:
     empty = sorted(name for name in given if not getattr(credentials, name).strip())
     if empty:
         raise AccessDenied(f"credentials: empty {', '.join(empty)}")
-    if given in ({"profile"}, {"role_arn"}, {"role_arn", "external_id"}):
+    if given in ({"profile"}, {"secret_id"}, {"role_arn"}, {"role_arn", "external_id"}):
         return
     if given - {"session_token"} == {"access_key_id", "secret_access_key"}:
         return
     raise AccessDenied(
         f"credentials: {', '.join(sorted(given)) or 'nothing'} given; give access_key_id and secret_access_key, "
-        "or role_arn, or profile"
+        "or role_arn, or secret_id, or profile"
     )
 
 
-async def identity(credentials: Credentials, assume: AssumeRole) -> Identity:
-    """The identity that ``credentials`` are, and nothing else. A role is assumed when it first signs.
+async def identity(credentials: Credentials, assume: AssumeRole, fetch: FetchKeys) -> Identity:
+    """The identity that ``credentials`` are, and nothing else. Roles are assumed, secrets fetched when they first sign.
 
     Raises:
         AccessDenied: they are empty or half-given, or the profile holds none.
@@ -63,6 +65,8 @@ async def identity(credentials: Credentials, assume: AssumeRole) -> Identity:
     check(credentials)
     if credentials.role_arn is not None:
         return AioDeferredRefreshableCredentials(functools.partial(assume, credentials), method="assume-role")
+    if credentials.secret_id is not None:
+        return _Fetched(functools.partial(fetch, credentials))
     if credentials.profile is not None:
         try:
             resolver = AioSession(profile=credentials.profile).get_component("credential_provider")
@@ -77,6 +81,21 @@ async def identity(credentials: Credentials, assume: AssumeRole) -> Identity:
     assert credentials.access_key_id is not None
     assert credentials.secret_access_key is not None
     return AioCredentials(credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
+
+
+class _Fetched:
+    """Keys that are fetched when they first sign: once for all who wait for them, again where that failed."""
+
+    def __init__(self, fetch: Callable[[], Awaitable[ReadOnlyCredentials]]) -> None:
+        self._fetch = fetch
+        self._fetching = asyncio.Lock()
+        self._keys: ReadOnlyCredentials | None = None
+
+    async def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        async with self._fetching:
+            if self._keys is None:
+                self._keys = await self._fetch()
+            return self._keys
 
 
 def sign_each_call(session: AioSession) -> None:

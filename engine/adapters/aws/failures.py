@@ -1,6 +1,7 @@
 """The one table from what the AWS SDK and its HTTP library raise to what it means: to the engine, and for another try.
 
-``RULES`` says what each code, status and exception is, ``Meaning`` what follows from it. ``markdown()`` prints both.
+``RULES`` says what each code, status and exception is, ``Meaning`` what follows from it.
+``failure_table`` prints both.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ __all__ = [
     "Signer",
     "Unusable",
     "error_code",
-    "markdown",
     "meaning",
+    "signed_by",
     "signer",
     "translated",
 ]
@@ -312,12 +313,12 @@ def translated(
     if isinstance(error, EngineError):
         return error
     code, found = error_code(error), meaning(error)
-    if isinstance(error, sdk.ClientError) and error.operation_name == "AssumeRole":
-        found = _of_a_role(found)
+    if isinstance(error, sdk.ClientError) and error.operation_name in _NO_KEYS_OF:
+        found = _of_keys(found, _NO_KEYS_OF[error.operation_name])
     elif found is MISSING:
         return _missing(code, place, purpose, file)
     else:
-        found = _signed_by(found, signer)
+        found = signed_by(found, signer)
         if found is DENIED and signer == "ours" and purpose != "queue":
             found = replace(found, error=OwnAccessDenied)
         if found is ELSEWHERE and (region := told_region(error)):
@@ -326,7 +327,7 @@ def translated(
     return found.error(found.text.format(verb=verb, place=place, code=code, error=error), file=file)
 
 
-def _signed_by(found: Meaning, signer: Signer) -> Meaning:
+def signed_by(found: Meaning, signer: Signer) -> Meaning:
     """What ``found`` means to whom it was told. Keys that are renewed may be there, or good, next time."""
     if found is EXPIRED and signer != "given":
         found = replace(found, error=TransientError, outage=True)
@@ -335,14 +336,17 @@ def _signed_by(found: Meaning, signer: Signer) -> Meaning:
     return replace(found, error=Unavailable) if found.outage and signer == "ours" else found
 
 
-def _of_a_role(found: Meaning) -> Meaning:
-    """What it means when a role cannot be assumed, which the engine asks for with its own keys."""
+_NO_KEYS_OF = {
+    "AssumeRole": "cannot assume the role for {place} ({code}): check role_arn, external_id and its trust policy",
+    "GetSecretValue": "cannot fetch the secret for {place} ({code}): check secret_id, its region and what we may fetch",
+}
+
+
+def _of_keys(found: Meaning, text: str) -> Meaning:
+    """What it means when keys are not to be had, which the engine asks for with its own."""
     if found in (EXPIRED, CLOCK):
-        return _signed_by(found, "ours")
-    if found.again:
-        return found
-    text = "cannot assume the role for {place} ({code}): check role_arn, external_id and the role's trust policy"
-    return replace(DENIED, text=text)
+        return signed_by(found, "ours")
+    return found if found.again else replace(DENIED, text=text)
 
 
 def _missing(code: str, place: str, purpose: Purpose, file: str | None) -> EngineError:
@@ -352,17 +356,3 @@ def _missing(code: str, place: str, purpose: Purpose, file: str | None) -> Engin
         return DestinationMissing(f"no such bucket for output: {place}; make it or correct the destination", file=file)
     what = {"NoSuchBucket": "bucket", "NoSuchVersion": "version"}.get(code, "object")
     return SourceMissing(f"no such {what}: {place}", file=file)
-
-
-def markdown() -> str:
-    """The table, for ``docs/delivery.md``."""
-    heads = ("meaning", "what says so", "error", "with our own credentials", "tried again", "slows the tenant down")
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ("---",) * len(heads), *map(_cells, RULES)))
-
-
-def _cells(rule: Rule) -> tuple[str, ...]:
-    what = rule.meaning
-    says = (*rule.codes, *map(str, rule.statuses), *(each.__name__ for each in rule.types))
-    given, ours = (_signed_by(what, who).error.code for who in ("given", "ours"))
-    again, slow = ("yes" if flag else "no" for flag in (what.again, what.slow_down))
-    return what.name, ", ".join(f"`{each}`" for each in says), given, ours, again, slow

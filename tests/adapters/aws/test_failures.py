@@ -12,6 +12,7 @@ from aiohttp.http_exceptions import TransferEncodingError
 from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 
+from engine.adapters.aws.failure_table import markdown
 from engine.adapters.aws.failures import (
     RULES,
     SDK_ERRORS,
@@ -19,7 +20,6 @@ from engine.adapters.aws.failures import (
     Rule,
     Signer,
     Unusable,
-    markdown,
     meaning,
     signer,
     translated,

@@ -39,7 +39,7 @@ async def test_a_tenants_client_refuses_to_call_without_credentials(aws: Aws, bu
     clients = Clients(allowing(aws.endpoint_url, StoreSettings(attempts=2)))
     endpoint = Endpoint("s3", "us-east-1", aws.endpoint_url, Credentials(access_key_id="a", secret_access_key="b"))
     await clients.call(endpoint, "list_objects_v2", Bucket=bucket)
-    client = await clients._client(endpoint)
+    client = (await clients._client(endpoint)).client
     with pytest.raises(AccessDenied, match="without credentials"):
         await client.list_objects_v2(Bucket=bucket)
     await clients.aclose()
@@ -64,20 +64,34 @@ async def test_an_identity_does_not_outlive_its_call(aws: Aws, bucket: str) -> N
 async def test_expired_keys_are_looked_for_again(
     aws: Aws, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a call whose keys had expired, the next one asks whoever renews them (here a profile) for new ones."""
+    """A call whose keys had expired asks whoever renews them (here a profile) for new ones, and is made with them."""
     shared = tmp_path / "credentials"
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(shared))
-    expired = Rule(Match(), Refuse(400, "ExpiredToken"), times=1)
-    with fault_proxy(aws.endpoint_url, expired) as proxy:
+    with fault_proxy(aws.endpoint_url) as proxy:
         clients = Clients(allowing(proxy.url, StoreSettings(attempts=1)))
         endpoint = Endpoint("s3", "us-east-1", proxy.url, Credentials(profile="acme"))
         shared.write_text("[acme]\naws_access_key_id=AKIAOLD\naws_secret_access_key=x\n")
+        await clients.call(endpoint, "list_objects_v2", Bucket=bucket)
+        shared.write_text("[acme]\naws_access_key_id=AKIANEW\naws_secret_access_key=x\n")
+        for code, signers in [("ExpiredToken", ["AKIAOLD", "AKIANEW"]), ("InvalidAccessKeyId", ["AKIANEW"] * 2)]:
+            seen = len(proxy.requests)
+            proxy.add(Rule(Match(), Refuse(400, code), times=1))
+            await clients.call(endpoint, "list_objects_v2", Bucket=bucket)
+            assert [call.access_key for call in proxy.requests[seen:]] == signers
+        proxy.add(Rule(Match(), Refuse(400, "ExpiredToken"), times=2))
         with pytest.raises(ClientError, match="ExpiredToken"):
             await clients.call(endpoint, "list_objects_v2", Bucket=bucket)
-        shared.write_text("[acme]\naws_access_key_id=AKIANEW\naws_secret_access_key=x\n")
-        for _ in range(2):
-            await clients.call(endpoint, "list_objects_v2", Bucket=bucket)
-        assert [call.access_key for call in proxy.requests] == ["AKIAOLD", "AKIANEW", "AKIANEW"]
+        await clients.aclose()
+
+
+async def test_keys_that_were_given_are_not_looked_for_again(aws: Aws, bucket: str) -> None:
+    """Keys of a message are what they are: refused once, refused."""
+    with fault_proxy(aws.endpoint_url, Rule(Match(), Refuse(400, "ExpiredToken"), times=1)) as proxy:
+        clients = Clients(allowing(proxy.url, StoreSettings(attempts=1)))
+        given = Credentials(access_key_id="AKIA", secret_access_key="x")
+        with pytest.raises(ClientError, match="ExpiredToken"):
+            await clients.call(Endpoint("s3", "us-east-1", proxy.url, given), "list_objects_v2", Bucket=bucket)
+        assert len(proxy.requests) == 1
         await clients.aclose()
 
 
