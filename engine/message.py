@@ -49,6 +49,8 @@ from engine.names import (
 )
 
 __all__ = [
+    "CREDENTIALS",
+    "EXTENDED_CLIENT",
     "MAX_BYTES",
     "MAX_DOCUMENT_BYTES",
     "Destination",
@@ -58,7 +60,6 @@ __all__ = [
     "Pointer",
     "Source",
     "SourceCredentials",
-    "message_schema",
     "parse_body",
     "parse_message",
 ]
@@ -71,7 +72,7 @@ _MOST_VALUES = 4 * MAX_FILES + 100_000
 """Of a document: a file may be an object of two values. Empty lists take 70 bytes of memory each, and 3 of text."""
 _MOST_PROBLEMS = 100  # named of one message; its files may all have one, and a million would take gigabytes
 _FILE = re.compile(r"files\[([0-9]+)\]")
-_EXTENDED_CLIENT = (
+EXTENDED_CLIENT = (
     "software.amazon.payloadoffloading.PayloadS3Pointer",
     "com.amazon.sqs.javamessaging.MessageS3Pointer",  # until version 1.1
 )
@@ -176,12 +177,13 @@ _NESTED: dict[type[BaseModel], dict[str, type[BaseModel]]] = {
     Pointer: {"document": DocumentRef},
 }
 _OTHER_NAMES = {"clientConnection": "source", "pathToCSV": "files", "pathToCsv": "files"}
-_CREDENTIALS: list[tuple[set[str], set[str]]] = [  # what must be there, what may be there with it
+CREDENTIALS: list[tuple[set[str], set[str]]] = [  # what must be there, what may be there with it
     ({"role_arn"}, {"external_id"}),
     ({"secret_id"}, set()),
     ({"access_key_id", "secret_access_key"}, {"session_token"}),
     ({"profile"}, set()),
 ]
+"""The kinds of credentials, of which a source has one."""
 _CREDENTIALS_TEXT = (
     "must be exactly one of role_arn (with external_id), secret_id, access_key_id with secret_access_key "
     "(and session_token), or profile"
@@ -245,7 +247,7 @@ def _parsed(text: str | bytes, name: str | None) -> Message | Pointer:
         document = decode_json(text)
     except InputError as error:
         raise MessageError(error.problems, file=name) from None
-    if isinstance(document, list) and len(document) == 2 and document[0] in _EXTENDED_CLIENT:
+    if isinstance(document, list) and len(document) == 2 and document[0] in EXTENDED_CLIENT:
         document = {"version": 1, "document": _from_extended_client(document[1])}
     if not isinstance(document, dict):
         raise MessageError("must be a JSON object", file=name)
@@ -333,7 +335,7 @@ def _spanning(document: dict[str, Any]) -> Iterator[Problem]:
     credentials = source.get("credentials") if isinstance(source, dict) else None
     if isinstance(credentials, dict):
         given_keys = {key for key, value in credentials.items() if value is not None}
-        if not any(must <= given_keys <= must | may for must, may in _CREDENTIALS):
+        if not any(must <= given_keys <= must | may for must, may in CREDENTIALS):
             known = ", ".join(key for key in SourceCredentials.model_fields if key in given_keys) or "nothing"
             yield Problem("source.credentials", f"{_CREDENTIALS_TEXT}; given is {known}")
     files = document.get("files")
@@ -341,33 +343,3 @@ def _spanning(document: dict[str, Any]) -> Iterator[Problem]:
     for key, times in Counter(key for key in keys if isinstance(key, str)).items():
         if times > 1:
             yield Problem("files", f"{key!r} is named {times} times")
-
-
-def message_schema() -> dict[str, Any]:
-    """JSON Schema of a message, in its snake_case names; its ``$defs`` also have the pointers that a body may be."""
-    message, pointer = Message.model_json_schema(), Pointer.model_json_schema()
-    parts = message.pop("$defs") | pointer.pop("$defs")
-    message["allOf"] = [{"oneOf": [_requires("mapping_id"), _requires("mapping")]}]
-    message["allOf"] += [{"oneOf": [_requires("files"), _requires("prefix")]}]
-    parts["SourceCredentials"]["oneOf"] = [_requires(*sorted(must)) for must, _ in _CREDENTIALS]
-    extended = {
-        "description": "What the SQS Extended Client sends for a message that it put into a bucket.",
-        "type": "array",
-        "prefixItems": [
-            {"enum": list(_EXTENDED_CLIENT)},
-            {
-                "type": "object",
-                "properties": {"s3BucketName": {"type": "string"}, "s3Key": {"type": "string"}},
-                "required": ["s3BucketName", "s3Key"],
-                "additionalProperties": False,
-            },
-        ],
-        "minItems": 2,
-        "items": False,
-    }
-    pointers = {"Pointer": pointer, "ExtendedClientPointer": extended}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **message, "$defs": parts | pointers}
-
-
-def _requires(*keys: str) -> dict[str, Any]:
-    return {"required": list(keys), "properties": {key: {"not": {"type": "null"}} for key in keys}}

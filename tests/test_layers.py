@@ -29,7 +29,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("engine.bounded", "engine.config", "engine.environment", "engine.longrows"),
     ("engine.core",),
     ("engine.ports",),
-    ("engine.adapters", "engine.pipeline", "engine.message", "engine.locations"),
+    ("engine.adapters", "engine.pipeline", "engine.message", "engine.messageschema", "engine.locations"),
     ("engine.parts", "engine.ranges"),
     ("engine.pool", "engine.memory", "engine.layout", "engine.manifest"),
     ("engine.checkpoint", "engine.lease"),

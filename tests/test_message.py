@@ -11,7 +11,8 @@ import pytest
 from engine.config import DestinationSettings, Settings, SourceSettings
 from engine.errors import MessageError
 from engine.locations import destination_location, source_location
-from engine.message import FileRef, message_schema, parse_message
+from engine.message import FileRef, parse_message
+from engine.messageschema import message_schema
 from engine.names import MAX_FILES
 from engine.origins import origin
 from engine.ports import Credentials, S3Location

@@ -16,10 +16,10 @@ from engine.message import (
     DocumentRef,
     Message,
     Pointer,
-    message_schema,
     parse_body,
     parse_message,
 )
+from engine.messageschema import message_schema
 from engine.ports import S3Location
 
 MESSAGE: dict[str, Any] = {

@@ -20,7 +20,7 @@ def schema(document: Literal["mapping", "message", "config"], /) -> int:
     if document == "mapping":
         from engine.core.mapping import mapping_schema as made
     elif document == "message":
-        from engine.message import message_schema as made
+        from engine.messageschema import message_schema as made
     else:
         from engine.config import settings_schema as made
     sys.stdout.write(json.dumps(made(), indent=2) + "\n")

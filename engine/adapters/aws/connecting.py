@@ -21,6 +21,7 @@ from engine.origins import origin
 
 __all__ = [
     "AddressRefused",
+    "EndlessAnswer",
     "Redirected",
     "WrongRegion",
     "own_requests",
@@ -29,6 +30,10 @@ __all__ = [
     "stay",
     "told_region",
 ]
+
+_LONGEST_ANSWER = 16 * 1_048_576
+"""Bytes that are read of an answer which is held as a whole: a list of 1,000 keys has 4 MiB at most, an error hardly
+one KiB. An object's body is not held."""
 
 _REGION = re.compile(r"[a-z0-9-]{1,32}")  # an answer's word is not repeated to people unless it looks like one
 
@@ -51,6 +56,14 @@ class Redirected(ConnectionError):
         super().__init__("redirected")
         self.host = host
         self.status = status
+
+
+class EndlessAnswer(ConnectionError):
+    """An endpoint answered with more than any answer has that is held as a whole."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__("endless answer")
+        self.host = host
 
 
 class WrongRegion(ConnectionError):
@@ -86,14 +99,19 @@ class OwnSession(AIOHTTPSession):
         return _Direct(await super()._get_session(proxy_url))  # type: ignore[misc] # the stubs lack it
 
 
-class ElsewhereSession(OwnSession):
-    """The same for requests in somebody else's name, where a redirection is an error whatever else the answer holds.
+class ElsewhereSession(AIOHTTPSession):
+    """The same for requests in somebody else's name, where a redirection is an error whatever else the answer holds,
+    and an answer has an end.
 
     Raises, beside what the SDK's session raises:
         AddressRefused: no address of the host is public, and :func:`public_socket` makes the sockets.
+        EndlessAnswer: an answer that is held as a whole is too long; also where its content is read.
         Redirected: the answer's status is 300 to 399.
         WrongRegion: so it is, and S3 says where the bucket is.
     """
+
+    async def _get_session(self, proxy_url: str | None) -> Any:
+        return _Bounded(await super()._get_session(proxy_url))  # type: ignore[misc] # the stubs lack it
 
     async def send(self, request: Any) -> Any:
         try:
@@ -102,6 +120,8 @@ class ElsewhereSession(OwnSession):
             for cause in _causes(error):
                 if isinstance(cause, AddressRefused):
                     raise AddressRefused(cause.address, _host(request.url)) from error
+                if isinstance(cause, EndlessAnswer):
+                    raise cause from error
             raise
         if 300 <= answer.status_code < 400:
             answer.raw.close()
@@ -166,6 +186,42 @@ class _Direct:
 
     def request(self, method: str, **how: Any) -> Any:
         return self._session.request(method, **{**how, "allow_redirects": False})
+
+
+class _Bounded(_Direct):
+    """The same, whose answers have an end."""
+
+    __slots__ = ()
+
+    async def request(self, method: str, **how: Any) -> Any:
+        answer = await super().request(method, **how)
+        answer.content = _Content(answer.content, f"{answer.url.scheme}://{answer.url.authority}")
+        return answer
+
+
+class _Content:
+    """What an answer is read through. A stream is read by so many bytes, and anything else all at once."""
+
+    __slots__ = ("_content", "_host")
+
+    def __init__(self, content: Any, host: str) -> None:
+        self._content = content
+        self._host = host
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content, name)
+
+    async def read(self, size: int = -1) -> bytes:
+        """Raises EndlessAnswer instead of holding more than ``_LONGEST_ANSWER`` bytes."""
+        if size >= 0:
+            piece: bytes = await self._content.read(size)
+            return piece
+        found = bytearray()
+        while piece := await self._content.readany():
+            found += piece
+            if len(found) > _LONGEST_ANSWER:
+                raise EndlessAnswer(self._host)
+        return bytes(found)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -1,6 +1,6 @@
 """The one table from what the AWS SDK and its HTTP library raise to what it means: to the engine, and for another try.
 
-``RULES`` says what each code, status and exception is, ``Meaning`` what follows from it.
+``RULES`` says what each code, status and exception is, its :class:`Meaning` what follows from it.
 ``failure_table`` prints both.
 """
 
@@ -15,16 +15,33 @@ from aiohttp.http_exceptions import HttpProcessingError
 from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 
-from engine.adapters.aws.connecting import AddressRefused, Redirected, WrongRegion, told_region
+from engine.adapters.aws.connecting import AddressRefused, EndlessAnswer, Redirected, WrongRegion, told_region
+from engine.adapters.aws.meanings import (
+    ARCHIVED,
+    BUSY,
+    CHANGED,
+    CLOCK,
+    DAMAGED,
+    DENIED,
+    ELSEWHERE,
+    ENDLESS,
+    EXPIRED,
+    GARBLED,
+    GONE,
+    INSIDE,
+    MISSING,
+    NO_KEYS,
+    NOT_OURS,
+    REDIRECTED,
+    REFUSED,
+    THROTTLED,
+    Meaning,
+)
 from engine.errors import (
-    AccessDenied,
     ConfigError,
     DestinationMissing,
     EngineError,
-    FileError,
-    LeaseLost,
     OwnAccessDenied,
-    SourceChanged,
     SourceMissing,
     TransientError,
     Unavailable,
@@ -70,64 +87,6 @@ SDK_ERRORS = (
 """What a call, or reading a body, may raise for reasons outside this program. ``TimeoutError`` is an ``OSError``;
 garbled chunks of a body are an ``HttpProcessingError``, which is no ``ClientError``; HTML is a ``ResponseParserError``,
 which is no ``BotoCoreError``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What a failure is.
-
-    Attributes:
-        error: the engine's error, its text in ``text``: with the verb, the place and the code.
-        again: the same request may succeed at another try.
-        slow_down: the other side asks to be asked less.
-        outage: on our own side it says nothing about the message in hand: :class:`~engine.errors.Unavailable`.
-    """
-
-    name: str
-    error: type[EngineError]
-    text: str
-    again: bool = False
-    slow_down: bool = False
-    outage: bool = False
-
-
-_NOW = "cannot {verb} {place} now ({code})"
-
-MISSING = Meaning("missing", SourceMissing, "")  # what is missing depends on the purpose: see _missing
-DENIED = Meaning("denied", AccessDenied, "may not {verb} {place} ({code}): check the credentials and what they allow")
-NO_KEYS = Meaning(
-    "no credentials", AccessDenied, "no credentials to {verb} {place} with ({code}): check where they come from"
-)
-EXPIRED = Meaning("expired", AccessDenied, "the credentials to {verb} {place} have expired ({code}): give new ones")
-CLOCK = Meaning(
-    "clock", TransientError, "cannot {verb} {place} ({code}): set this machine's clock", again=True, outage=True
-)
-CHANGED = Meaning("changed", SourceChanged, "{place} was replaced while it was read")
-ARCHIVED = Meaning("archived", FileError, "{place} is archived: restore it first")
-ELSEWHERE = Meaning(
-    "elsewhere", EngineError, "{place} is not in the region that was named ({code}): correct the region"
-)
-REDIRECTED = Meaning(
-    "redirected",
-    FileError,
-    "cannot {verb} {place}: its endpoint {error.host} answered {error.status}, a redirection, which is never followed: "
-    "name the endpoint that has the bucket",
-)
-INSIDE = Meaning(
-    "inside",
-    AccessDenied,
-    "may not {verb} {place}: its endpoint {error.host} is at {error.address}, which is not a public address: correct "
-    "the endpoint, or list it in [source] allow_endpoints of config.toml",
-)
-NOT_OURS = Meaning("not ours", LeaseLost, "the message from {place} is no longer ours ({code})")
-BUSY = Meaning("busy", TransientError, _NOW, again=True, outage=True)
-THROTTLED = Meaning("throttled", TransientError, _NOW, again=True, slow_down=True, outage=True)
-GARBLED = Meaning(
-    "garbled", TransientError, "{place} answered with what is no answer ({code})", again=True, outage=True
-)
-DAMAGED = Meaning("damaged", TransientError, "what was sent to {place} arrived damaged ({code})", again=True)
-GONE = Meaning("gone", TransientError, "the upload of {place} is gone ({code}): the file must be written again")
-REFUSED = Meaning("refused", EngineError, "cannot {verb} {place} ({code})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +167,7 @@ RULES = (
     ),
     Rule(REDIRECTED, types=(Redirected,)),
     Rule(INSIDE, types=(AddressRefused,)),
+    Rule(ENDLESS, types=(EndlessAnswer,)),
     Rule(NOT_OURS, codes=("AWS.SimpleQueueService.MessageNotInflight", "MessageNotInflight", "ReceiptHandleIsInvalid")),
     Rule(GONE, codes=("InvalidPart", "NoSuchUpload")),
     Rule(DAMAGED, codes=("BadDigest", "IncompleteBody", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch")),
@@ -321,8 +281,8 @@ def translated(
         found = signed_by(found, signer)
         if found is DENIED and signer == "ours" and purpose != "queue":
             found = replace(found, error=OwnAccessDenied)
-        if found is ELSEWHERE and (region := told_region(error)):
-            found = replace(found, text=f"{{place}} is in region {region} ({{code}}): correct the region")
+        if found is ELSEWHERE:
+            found = _elsewhere(told_region(error), purpose)
     verb = "use" if purpose == "queue" else purpose
     return found.error(found.text.format(verb=verb, place=place, code=code, error=error), file=file)
 
@@ -347,6 +307,12 @@ def _of_keys(found: Meaning, text: str) -> Meaning:
     if found in (EXPIRED, CLOCK):
         return signed_by(found, "ours")
     return found if found.again else replace(DENIED, text=text)
+
+
+def _elsewhere(region: str | None, purpose: Purpose) -> Meaning:
+    """A bucket that has to be written to and is elsewhere is not where it should be."""
+    found = replace(ELSEWHERE, error=DestinationMissing) if purpose == "write" else ELSEWHERE
+    return replace(found, text=f"{{place}} is in region {region} ({{code}}): correct the region") if region else found
 
 
 def _missing(code: str, place: str, purpose: Purpose, file: str | None) -> EngineError:

@@ -14,7 +14,7 @@ from engine.adapters.settings import StoreSettings
 from engine.adapters.stores import StoresFactory
 from engine.cli.wiring import store_settings
 from engine.config import Settings, SourceSettings
-from engine.errors import AccessDenied, EngineError, Failure, FileError
+from engine.errors import AccessDenied, DestinationMissing, EngineError, Failure, FileError
 from engine.ports import Credentials, ObjectStore, S3Location
 from tests.adapters.conftest import allowing
 from tests.canary import answering, canary, resolving
@@ -59,7 +59,7 @@ async def test_the_region_where_the_bucket_is(status: int, body: bytes, headers:
         async with opened(s3.url, allowing(s3.url, SETTINGS)) as store:
             with pytest.raises(EngineError, match=r"s3://bucket/a\.csv is in region eu-west-1 ") as refused:
                 await store.get("a.csv")
-    assert refused.value.failure is Failure.PERMANENT
+    assert (refused.value.failure, refused.value.code) == (Failure.PERMANENT, "file-error")
     assert "correct the region" in refused.value.message
     assert s3.requests == ["GET /bucket/a.csv"]
 
@@ -121,6 +121,33 @@ async def test_aws_at_a_private_address(monkeypatch: pytest.MonkeyPatch) -> None
                 await store.get("a.csv")
         assert failed.value.failure is Failure.TRANSIENT
         assert trap.visits() > 0
+
+
+@pytest.mark.parametrize("status", [200, 403, 500])
+async def test_an_answer_has_an_end(status: int) -> None:
+    """What an endpoint makes the engine hold is bounded: a list, an error, one that would be tried again. An object may
+    be as long as it is, for it is not held."""
+    said = {"ETag": '"1"', "Last-Modified": "Sun, 22 Nov 2026 00:00:00 GMT"}
+    long = b"<a>" + b" " * connecting._LONGEST_ANSWER
+    with answering(status, said, long) as s3:
+        async with opened(s3.url, allowing(s3.url, SETTINGS)) as store:
+            with pytest.raises(FileError, match=f"{s3.url} answered with more than an answer can have") as refused:
+                await anext(store.list("a"))
+            assert refused.value.failure is Failure.PERMANENT
+            if status == 200:
+                assert await store.get("a") == long
+            else:
+                with pytest.raises(FileError, match="more than an answer can have"):
+                    await store.get("a")
+    assert len(s3.requests) == 2
+
+
+async def test_our_own_bucket_elsewhere_is_ours_to_mend(aws: Aws) -> None:
+    """A destination in another region is no message's fault: it is as one that is not there."""
+    with answering(400, {"x-amz-bucket-region": "eu-west-1"}, MALFORMED) as s3:
+        async with opened(s3.url, SETTINGS, None) as store:
+            with pytest.raises(DestinationMissing, match="is in region eu-west-1"):
+                await store.put("a", b"1")
 
 
 async def test_of_several_addresses_the_public_ones_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
