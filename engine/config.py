@@ -100,6 +100,7 @@ class SourceSettings(_Section):
         [], description="endpoints other than AWS's that a message may name, at any address"
     )
     allow_inline_keys: bool = Field(True, description="keys in the message itself; turn off in production")
+    allow_profiles: bool = Field(True, description="this machine's profiles in messages; turn off in production")
     external_ids: dict[RoleArn, ExternalId] = Field(
         {}, repr=False, description="role ARN -> external id, held here rather than in messages"
     )

@@ -77,8 +77,8 @@ def _endpoint_problems(source: Source, settings: SourceSettings) -> list[Problem
 
 
 def _credential_problems(source: Source, settings: SourceSettings) -> list[Problem]:
-    """What the operator does not allow: keys, a name that is not of a client's secret, another external id than the
-    role's."""
+    """What the operator does not allow: keys, profiles, a name that is not of a client's secret, another external id
+    than the role's."""
     given = source.credentials
     if given.secret_id is not None and not (
         settings.secret_prefix and given.secret_id.startswith(settings.secret_prefix)
@@ -88,6 +88,9 @@ def _credential_problems(source: Source, settings: SourceSettings) -> list[Probl
     if given.access_key_id is not None and not settings.allow_inline_keys:
         what = "keys in a message are not allowed here ([source] allow_inline_keys of config.toml): send a role"
         return [Problem("source.credentials.access_key_id", what)]
+    if given.profile is not None and not settings.allow_profiles:
+        what = "profiles are not allowed here ([source] allow_profiles of config.toml): send a role"
+        return [Problem("source.credentials.profile", what)]
     held = _held_external_id(source, settings)
     if held is not None and given.external_id is not None and given.external_id.get_secret_value() != held:
         what = "is not the one that [source] external_ids of config.toml holds for this role: leave it out"

@@ -86,6 +86,7 @@ SETTINGS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"secret_prefix": "clients/"}, {"secret_id": "clients/../other"}, "secret_id"),
     ({}, {"secret_id": "clients/acme"}, "secret_id"),
     ({"allow_inline_keys": False}, KEYS, "access_key_id"),
+    ({"allow_profiles": False}, {"profile": "default"}, "profile"),
     ({"allow_inline_keys": False}, {**KEYS, "session_token": TOKEN}, "access_key_id"),
     ({"external_ids": {ROLE: "acme-external"}}, {"role_arn": ROLE, "external_id": "another"}, "external_id"),
     ({"external_ids": {ROLE: "acme-external"}}, {"role_arn": ROLE, "external_id": "acme-externa"}, "external_id"),
