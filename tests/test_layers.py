@@ -19,6 +19,8 @@ LAYERS: list[tuple[str, ...]] = [
     ("engine", "engine.errors", "engine.codec", "engine.documents", "engine.names", "engine.transforms"),
     ("engine.bounded", "engine.config", "engine.environment"),
     ("engine.core",),
+    ("engine.patternchild",),
+    ("engine.patterntrial",),
     ("engine.ports",),
     ("engine.adapters", "engine.pipeline", "engine.message", "engine.locations"),
     ("engine.parts", "engine.ranges"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -33,6 +34,7 @@ __all__ = [
     "Mapping",
     "OnError",
     "OutputRule",
+    "decode_mapping",
     "load_mapping",
     "mapping_schema",
     "validate_mapping",
@@ -214,7 +216,7 @@ class Mapping(_Model):
 
 
 def load_mapping(text: bytes, name: str) -> Mapping:
-    """Reads a mapping document.
+    """Reads a mapping document of our own; others go through :mod:`engine.patterntrial`.
 
     Args:
         text: the document.
@@ -223,13 +225,30 @@ def load_mapping(text: bytes, name: str) -> Mapping:
     Raises:
         MappingError: it is not JSON or TOML, or not a valid mapping; lists every problem.
     """
+    return validate_mapping(decode_mapping(text, name), name)
+
+
+def decode_mapping(text: bytes, name: str) -> object:
+    """The document as it stands in its file, for :func:`validate_mapping`.
+
+    Raises:
+        MappingError: it is not JSON or TOML, or gives a key twice.
+    """
     try:
-        document = _from_toml(text.decode()) if name.endswith(".toml") else json.loads(text)
+        return _from_toml(text.decode()) if name.endswith(".toml") else json.loads(text, object_pairs_hook=_object)
     except ValueError as error:  # JSONDecodeError, TOMLDecodeError and UnicodeDecodeError alike
         raise MappingError(f"not {'TOML' if name.endswith('.toml') else 'JSON'}: {error}", file=name) from None
     except RecursionError:
         raise MappingError("nested too deeply for a mapping", file=name) from None
-    return validate_mapping(document, name)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises ValueError: a key stands twice, and readers differ on which one counts."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+        raise ValueError(f"the key {twice!r} is given twice in one object")
+    return made
 
 
 def _from_toml(text: str) -> object:
