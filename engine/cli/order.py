@@ -85,7 +85,8 @@ def _load(path: Path, format_name: str | None) -> Mapping:
     if format_name is None:
         return mapping
     document = mapping.model_dump(by_alias=True)
-    document["output"] = {"format": format_name}
+    guarded = mapping.output.guard_formulas and format_name == "csv"
+    document["output"] = {"format": format_name, "guard_formulas": guarded}
     return validate_mapping(document, f"{path} with --format {format_name}")
 
 

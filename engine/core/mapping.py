@@ -153,15 +153,21 @@ class Budget(_Model):
 
 
 class OutputRule(_Model):
-    """What is written. ``snappy`` is for Parquet; text is compressed whole, with a suffix of its own."""
+    """What is written. ``snappy`` is for Parquet; text is compressed whole, with a suffix of its own.
+
+    ``guard_formulas`` is for CSV that a spreadsheet opens: it alters texts that begin as formulas do.
+    """
 
     format: Literal["jsonl", "csv", "parquet"] = "jsonl"
     compression: Literal["gzip", "zstd", "snappy"] | None = None
+    guard_formulas: bool = False
 
     @model_validator(mode="after")
     def _together(self) -> Self:
         if self.compression == "snappy" and self.format != "parquet":
             raise ValueError("compression: snappy is for parquet")
+        if self.guard_formulas and self.format != "csv":
+            raise ValueError(f"guard_formulas: is for csv, which spreadsheets open; leave it out for {self.format}")
         return self
 
 
