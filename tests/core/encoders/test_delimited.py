@@ -102,7 +102,7 @@ def test_guarded_texts(rows: list[list[str | None]]) -> None:
     """An apostrophe stands before each text that begins as a formula, inside quotes, and before such a label."""
     names = ["=a", '-b "c", d', "e"][: len(rows[0])]
     fields = [(name, parse_type("string")) for name in names]
-    expected = written([[guarded(cell) for cell in row] for row in [names, *rows]])
+    expected = written([[guarded(name) for name in names], *([guarded(cell) for cell in row] for row in rows)])
     assert encode_all(format_of("csv", None, fields, guard_formulas=True), fields, rows) == expected
 
 
