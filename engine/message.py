@@ -22,7 +22,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
 
 from engine.codec import decode_json
-from engine.documents import problems
+from engine.documents import listed, problems
 from engine.errors import InputError, MessageError, Problem
 from engine.names import KEY_BYTES, MAX_FILES, Bucket, Endpoint, Id, Key, Prefix, Region, RoleArn, Secret, Text
 
@@ -45,7 +45,6 @@ MAX_BYTES = 1_048_576
 """The longest message that SQS takes, in bytes of UTF-8."""
 MAX_DOCUMENT_BYTES = 64 * 1_048_576
 """The longest document that a message may point to."""
-_MOST_PROBLEMS = 100  # named of one message; its files may all have one
 _EXTENDED_CLIENT = (
     "software.amazon.payloadoffloading.PayloadS3Pointer",
     "com.amazon.sqs.javamessaging.MessageS3Pointer",  # until version 1.1
@@ -226,9 +225,7 @@ def _parsed(text: str | bytes, name: str | None) -> Message | Pointer:
     else:
         if not found:
             return read
-    more = len(found) - _MOST_PROBLEMS
-    listed = [*found[:_MOST_PROBLEMS], Problem("", f"and {more:,} more problems")] if more > 0 else found
-    raise MessageError(listed, file=name)
+    raise MessageError(listed(found), file=name)
 
 
 def _from_extended_client(pointer: Any) -> Any:

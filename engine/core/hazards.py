@@ -15,7 +15,10 @@ from typing import NamedTuple
 from engine.core.patterns import check_bounds, unrolled
 from engine.core.stepping.grammar import Unusual, read_pattern
 
-__all__ = ["Suspect", "suspects"]
+__all__ = ["PATTERNS_SIZE", "Suspect", "patterns_size", "suspects"]
+
+PATTERNS_SIZE = 100_000
+"""The most characters that a mapping's patterns may have together, their counted repeats written out."""
 
 _SMALL = 1_000  # characters, its repeats written out
 
@@ -31,6 +34,20 @@ def suspects(document: object) -> list[Suspect]:
     """The patterns that validation of a decoded mapping document would compile, but for those that are known to be
     harmless. What validation refuses without compiling it is left out; the document may be anything."""
     return [found for found in _patterns(document) if _needs_trial(found.pattern)]
+
+
+def patterns_size(document: object) -> int:
+    """How many characters the patterns of a document have that is not validated yet, counted repeats written out; less
+    those of patterns over their own bounds, which validation refuses."""
+    return sum(_size(found.pattern) for found in _patterns(document))
+
+
+def _size(pattern: str) -> int:
+    try:
+        check_bounds(pattern)
+    except ValueError:
+        return 0
+    return max(len(pattern), unrolled(pattern))
 
 
 def _patterns(document: object) -> Iterator[Suspect]:
@@ -58,11 +75,9 @@ def _text(where: str, value: object) -> Iterator[Suspect]:
 
 
 def _needs_trial(pattern: str) -> bool:
+    size = _size(pattern)
     try:
-        check_bounds(pattern)
-        read_pattern(pattern)
-    except ValueError:
-        return False
+        read_pattern(pattern[:_SMALL])
     except (Unusual, IndexError):  # the reader takes valid patterns only
-        return True
-    return max(len(pattern), unrolled(pattern)) > _SMALL
+        return size > 0
+    return size > _SMALL

@@ -22,9 +22,10 @@ from engine.core.decompress import SourceCompression
 from engine.core.dialect import Dialect
 from engine.core.encodings import codec_name
 from engine.core.fieldtypes import TYPE_SCHEMA, FieldType, parse_type
+from engine.core.hazards import PATTERNS_SIZE, patterns_size
 from engine.core.steps import Pattern, Step, Text
 from engine.core.timeformats import check_format, check_timezone
-from engine.documents import validate
+from engine.documents import listed, validate
 from engine.errors import MappingError, Problem
 
 __all__ = [
@@ -44,6 +45,10 @@ type OnError = Literal["reject_row", "null_value", "fail_file"]
 type Scalar = str | int | float | bool
 # What structures a file: ASCII, as its bytes are looked at one by one, but no line end, and not NUL.
 type _Character = Annotated[str, StringConstraints(pattern=r"^[\x01-\x09\x0b\x0c\x0e-\x7f]$")]
+
+# Bounds of a mapping: what it makes of a row, and compiling it, stay in proportion to what it is for.
+_DIGITS = 1_000
+_FIELDS, _STEPS, _FORMATS, _SOURCES, _NAME = 10_000, 100, 100, 1_000, 1_000
 
 
 def _type(text: str) -> str:
@@ -104,12 +109,16 @@ class CsvDialect(_Model):
 class FieldRule(_Model):
     """One field of the output: where it comes from, what is done to it, and what it must be."""
 
-    name: Annotated[str, StringConstraints(min_length=1)]
-    source: Annotated[str | Annotated[list[str], Field(min_length=1)] | None, Field(alias="from")] = None
+    name: Annotated[str, StringConstraints(min_length=1, max_length=_NAME)]
+    source: Annotated[
+        str | Annotated[list[str], Field(min_length=1, max_length=_SOURCES)] | None, Field(alias="from")
+    ] = None
     const: Text | int | float | bool | None = None
-    steps: list[Step] = []
+    steps: Annotated[list[Step], Field(max_length=_STEPS)] = []
     type: Annotated[str, AfterValidator(_type), WithJsonSchema(TYPE_SCHEMA)]
-    formats: Annotated[list[Annotated[str, AfterValidator(check_format)]], Field(min_length=1)] | None = None
+    formats: (
+        Annotated[list[Annotated[str, AfterValidator(check_format)]], Field(min_length=1, max_length=_FORMATS)] | None
+    ) = None
     timezone: Annotated[str, AfterValidator(check_timezone)] | None = None
     true: Annotated[list[str], Field(min_length=1)] | None = None
     false: Annotated[list[str], Field(min_length=1)] | None = None
@@ -191,7 +200,7 @@ class Mapping(_Model):
     version: Literal[1]
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
     csv: CsvDialect = CsvDialect()
-    fields: Annotated[list[FieldRule], Field(min_length=1)]
+    fields: Annotated[list[FieldRule], Field(min_length=1, max_length=_FIELDS)]
     on_error: OnError = "reject_row"
     budget: Budget = Budget()
     output: OutputRule = OutputRule()
@@ -241,11 +250,21 @@ def decode_mapping(text: bytes, name: str) -> object:
         MappingError: it is not JSON or TOML, or gives a key twice.
     """
     try:
-        return _from_toml(text.decode()) if name.endswith(".toml") else json.loads(text, object_pairs_hook=_object)
+        return _from_toml(text.decode()) if name.endswith(".toml") else _from_json(text)
     except ValueError as error:  # JSONDecodeError, TOMLDecodeError and UnicodeDecodeError alike
         raise MappingError(f"not {'TOML' if name.endswith('.toml') else 'JSON'}: {error}", file=name) from None
     except RecursionError:
         raise MappingError("nested too deeply for a mapping", file=name) from None
+
+
+def _from_json(text: bytes) -> object:
+    return json.loads(text, object_pairs_hook=_object, parse_int=_integer)
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _DIGITS:
+        raise ValueError(f"a number of {len(digits):,} digits; {_DIGITS:,} is the most")
+    return int(digits)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -265,10 +284,16 @@ def _from_toml(text: str) -> object:
 
 def validate_mapping(document: object, name: str) -> Mapping:
     """Checks a decoded mapping document; raises as :func:`load_mapping`."""
+    size = patterns_size(document)
+    if size > PATTERNS_SIZE:
+        what = (
+            f"its patterns have {size:,} characters with all counted repeats written out; {PATTERNS_SIZE:,} is the most"
+        )
+        raise MappingError(what, file=name)
     mapping = validate(Mapping, document, MappingError, file=name)
     found = _bound_problems(mapping)
     if found:
-        raise MappingError(found, file=name)
+        raise MappingError(listed(found), file=name)
     return mapping
 
 
