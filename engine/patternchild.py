@@ -58,24 +58,24 @@ def _tell() -> None:
 def _limit_memory() -> int:
     """No address space beyond what there is and :data:`BYTES`. A free-threaded build's allocator has reserved a GiB
     already, so what the process really holds is looked at too: gives how much that may be."""
-    with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 # pathlib takes as long as all the rest
-        pages = int(statm.read().split()[0])
-    most = pages * resource.getpagesize() + BYTES
+    most = _memory("VmSize") + BYTES
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    return _peak() + BYTES
+    return _memory("VmRSS") + BYTES
 
 
 def _look(most: int) -> None:
     """Ends the process where it has held more memory than it may, or has worked for too long."""
-    if _peak() > most:
+    if _memory("VmHWM") > most:
         os._exit(MEMORY)
     if time.process_time() > MOST_SECONDS:
         os._exit(TIME)
 
 
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def _memory(what: str) -> int:
+    """A figure of the kernel's about this process. Not ``ru_maxrss``, which also counts what its parent held."""
+    with open("/proc/self/status", "rb") as status:  # noqa: PTH123 # pathlib takes as long as all the rest
+        return int(status.read().partition(what.encode() + b":")[2].split(maxsplit=1)[0]) * 1024
 
 
 def _limit_time() -> None:

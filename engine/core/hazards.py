@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from engine.core.patterns import check_bounds, unrolled
+from engine.core.patterns import UNROLLED, check_bounds, unrolled
+from engine.core.re2 import weight
 from engine.core.stepping.grammar import Unusual, read_pattern
 
 __all__ = ["PATTERNS_SIZE", "Suspect", "patterns_size", "suspects"]
@@ -28,21 +29,25 @@ class Suspect(NamedTuple):
 
     where: str
     pattern: str
+    re2: bool = False
 
 
 def suspects(document: object) -> list[Suspect]:
     """The patterns that validation of a decoded mapping document would compile, but for those that are known to be
     harmless. What validation refuses without compiling it is left out; the document may be anything."""
-    return [found for found in _patterns(document) if _needs_trial(found.pattern)]
+    return [found for found in _patterns(document) if not found.re2 and _needs_trial(found)]
 
 
 def patterns_size(document: object) -> int:
     """How many characters the patterns of a document have that is not validated yet, counted repeats written out; less
-    those of patterns over their own bounds, which validation refuses."""
-    return sum(_size(found.pattern) for found in _patterns(document))
+    those of patterns over their own bounds, which validation refuses. RE2's go by a tenth of their weight."""
+    return sum(map(_size, _patterns(document)))
 
 
-def _size(pattern: str) -> int:
+def _size(suspect: Suspect) -> int:
+    pattern = suspect.pattern
+    if suspect.re2:
+        return min(weight(pattern) // 10, UNROLLED)
     try:
         check_bounds(pattern)
     except ValueError:
@@ -55,9 +60,13 @@ def _patterns(document: object) -> Iterator[Suspect]:
         for number, step in enumerate(_list(field, "steps")):
             for name in ("regex", "replace"):
                 rule = _get(step, name)
-                if _get(rule, "engine") != "re2":
-                    yield from _text(f"fields[{place}].steps[{number}].{name}.pattern", _get(rule, "pattern"))
-        yield from _text(f"fields[{place}].pattern", _get(field, "pattern"))
+                text = _get(rule, "pattern")
+                if isinstance(text, str):
+                    where = f"fields[{place}].steps[{number}].{name}.pattern"
+                    yield Suspect(where, text, _get(rule, "engine") == "re2")
+        text = _get(field, "pattern")
+        if isinstance(text, str):
+            yield Suspect(f"fields[{place}].pattern", text)
 
 
 def _get(value: object, key: str) -> object:
@@ -69,15 +78,10 @@ def _list(value: object, key: str) -> list[object]:
     return found if isinstance(found, list) else []
 
 
-def _text(where: str, value: object) -> Iterator[Suspect]:
-    if isinstance(value, str):
-        yield Suspect(where, value)
-
-
-def _needs_trial(pattern: str) -> bool:
-    size = _size(pattern)
+def _needs_trial(suspect: Suspect) -> bool:
+    size = _size(suspect)
     try:
-        read_pattern(pattern[:_SMALL])
+        read_pattern(suspect.pattern[:_SMALL])
     except (Unusual, IndexError):  # the reader takes valid patterns only
         return size > 0
     return size > _SMALL

@@ -105,6 +105,18 @@ PATTERNS: dict[str, tuple[bytes, str]] = {
     "group-of-a-long-name": (pattern("a", group="x" * 1_000_000), "no group 'xxx"),
     "template-of-a-long-name": (step("replace", {"pattern": "a", "with": rf"\g<{'a' * 9_000}>"}), "with: "),
     "template-too-long": (step("replace", {"pattern": "a", "with": "x" * 10_001}), r"\.replace\.with: .*10000"),
+    "re2-of-all-there-is": (pattern(r"(?:\pL{0,100}){9}", engine="re2"), _PATTERN + "not a pattern for RE2"),
+    "re2-4,000-groups-deep": (pattern("(" * 4_000 + ")" * 4_000, engine="re2"), ""),
+    "re2-back-reference": (pattern(r"(a)\1", engine="re2"), _PATTERN + "not a pattern for RE2"),
+    "thousands-of-re2": (
+        document(
+            fields=[
+                {"name": f"f{n}", "type": "string", "steps": [{"regex": {"pattern": r"\pL{700}", "engine": "re2"}}]}
+                for n in range(2_000)
+            ]
+        ),
+        "its patterns have .* 100,000 is the most",
+    ),
     "thousands-of-patterns": (
         document(fields=[{"name": f"f{n}", "type": "string", "pattern": "(a{99}){9}"} for n in range(2_000)]),
         "its patterns have .* 100,000 is the most",
