@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.errors import FileError
+from engine.names import KEY_BYTES
 
 __all__ = ["MANIFEST", "OutputKeys", "crowded_keys", "numbered", "output_keys"]
 
@@ -15,6 +16,7 @@ MANIFEST = "manifest.json"
 
 _UNSAYABLE = re.compile("[\x00-\x1f\x7f\ufffe\uffff]")  # a bucket that holds one such key answers no question about it
 _NUMBERED = re.compile(r"\.[0-9]{5,}(?:_[0-9]+)?(\.[^./]*)$")
+_NUMBER_BYTES = 16  # that numbered() may add
 _COMPRESSION = (".gz", ".gzip", ".zst", ".zstd")
 
 
@@ -33,14 +35,18 @@ def output_keys(root: str, names: Sequence[str], suffix: str) -> list[OutputKeys
 
     Raises:
         FileError: a name that cannot be part of a key here (empty, with ``.`` or ``..`` as a segment, or with a
-            character that XML cannot say, in which S3 answers); or a ``root`` with such a character.
+            character that XML cannot say, in which S3 answers); a ``root`` with such a character; or they make a key
+            that is longer than S3's may be.
     """
     _sayable(root)
     bases = [_stem(_safe(name)) for name in names]
     while taken := {base for base, times in Counter(bases).items() if times > 1}:
         # Again, because a full name may meet another file's stem; it ends, because full names are unique.
         bases = [name if base in taken else base for base, name in zip(bases, names, strict=True)]
-    return [OutputKeys(f"{root}data/{base}{suffix}", f"{root}rejects/{base}.jsonl") for base in bases]
+    made = [OutputKeys(f"{root}data/{base}{suffix}", f"{root}rejects/{base}.jsonl") for base in bases]
+    for name, keys in zip(names, made, strict=True):
+        _short(keys, name)
+    return made
 
 
 def numbered(key: str, number: int, again: int = 0) -> str:
@@ -58,6 +64,16 @@ def crowded_keys(keys: Sequence[str]) -> set[str]:
     """Those data keys whose numbered objects another one could be: such files must stay one object."""
     owners = {_NUMBERED.sub(r"\1", key) for key in keys if _NUMBERED.search(key)}
     return owners.intersection(keys)
+
+
+def _short(keys: OutputKeys, name: str) -> None:
+    """Raises FileError: S3 has no room for such a key, or not for those of several objects."""
+    room = KEY_BYTES - (_NUMBER_BYTES if keys.data.endswith(".parquet") else 0)
+    for key, most in ((keys.data, room), (keys.rejects, KEY_BYTES)):
+        size = len(key.encode("utf-8", "surrogatepass"))
+        if size > most:
+            what = f"the key of its output would have {size:,} bytes, and {most:,} is the most: shorten the prefix"
+            raise FileError(what, file=name)
 
 
 def _stem(name: str) -> str:

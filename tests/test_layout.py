@@ -62,6 +62,27 @@ def test_keys_that_xml_cannot_say(character: str) -> None:
     )
 
 
+def test_keys_that_are_too_long_for_s3() -> None:
+    """A key of 1,024 bytes of UTF-8 is made and one more is refused, of data and of rejects; Parquet's leave room for
+    the numbers of several objects."""
+    for suffix, added in ((".jsonl", len("rejects/.jsonl")), (".parquet", len("data/.parquet") + 16)):
+        root = "p" * (1_023 - 2 * 400 - added) + "/"
+        assert output_keys(root, ["é" * 400], suffix)
+        with pytest.raises(FileError, match="1,025 bytes|1,009 bytes") as caught:
+            output_keys(f"p{root}", ["ok.csv", "é" * 400], suffix)
+        assert caught.value.file == "é" * 400
+
+
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "checkpoints/x", "data/a.csv", "rejects/a.csv.jsonl", "data", "a/data"]
+)
+def test_names_of_our_own(name: str) -> None:
+    """A source named as something of ours stays below data/ and rejects/, where nothing else lies."""
+    (keys,) = output_keys("out/b1/", [name], ".jsonl")
+    assert keys.data.startswith("out/b1/data/")
+    assert keys.rejects.startswith("out/b1/rejects/")
+
+
 def test_numbered_keys_follow_their_order() -> None:
     """The objects of a file sort as their rows do, those of one range after another."""
     keys = [numbered("out/data/a.b.parquet", *place) for place in ((0, 0), (1, 0), (1, 1), (1, 2), (2, 0), (10, 0))]
