@@ -68,7 +68,7 @@ def test_keys_that_are_too_long_for_s3() -> None:
     for suffix, added in ((".jsonl", len("rejects/.jsonl")), (".parquet", len("data/.parquet") + 16)):
         root = "p" * (1_023 - 2 * 400 - added) + "/"
         assert output_keys(root, ["é" * 400], suffix)
-        with pytest.raises(FileError, match="1,025 bytes|1,009 bytes") as caught:
+        with pytest.raises(FileError, match=r"1,025 bytes|1,009 bytes") as caught:
             output_keys(f"p{root}", ["ok.csv", "é" * 400], suffix)
         assert caught.value.file == "é" * 400
 
