@@ -7,8 +7,10 @@ pydantic-core. Both write the same bytes and refuse the same text; ``tests/test_
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +22,11 @@ __all__ = ["BACKENDS", "MAX_DEPTH", "decode_json", "encode_json"]
 
 MAX_DEPTH = 64
 """How deep arrays and objects may nest."""
+
+
+_TOO_DEEP = f"nests deeper than {MAX_DEPTH} levels"
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_BRACKET = re.compile(r"[\[\]{}]")
 
 
 def _msgspec() -> Any:
@@ -74,9 +81,17 @@ def decode_json(text: bytes | str, *, backend: str = _BACKEND) -> Any:
     try:
         value = BACKENDS[backend][0](text)
     except (ValueError, UnicodeError) as error:
-        raise InputError(f"is not JSON: {error}") from None
+        what = _TOO_DEEP if _is_deep(text) else f"is not JSON: {error}"
+        raise InputError(what) from None
     _check(value, "", 0)
     return value
+
+
+def _is_deep(text: bytes | str) -> bool:
+    """Whether a text that cannot be read nests too deep, for which the backends have limits and words of their own."""
+    plain = _STRING.sub("", text if isinstance(text, str) else text.decode("latin-1"))
+    steps = (1 if found[0] in "[{" else -1 for found in _BRACKET.finditer(plain))
+    return any(depth > MAX_DEPTH for depth in itertools.accumulate(steps))
 
 
 def _refuse_duplicates(text: bytes | str) -> None:
@@ -128,7 +143,7 @@ def _check(value: Any, where: str, depth: int) -> None:
         if not math.isfinite(value):
             raise InputError([Problem(where, "NaN, Infinity and numbers beyond a double are not allowed")])
     elif depth == MAX_DEPTH:
-        raise InputError([Problem("", f"nests deeper than {MAX_DEPTH} levels")])
+        raise InputError([Problem("", _TOO_DEEP)])
     elif isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from engine.errors import InputError, Problem, nearest
 
-__all__ = ["MAX_VALUES", "problems", "validate"]
+__all__ = ["MAX_VALUES", "listed", "problems", "validate"]
 
-MAX_VALUES = 50_000
+MAX_VALUES = 120_000
 """The most values, those inside lists and objects among them, that a document may have. What is known of one that is
 wrong takes up to 3 KB, and all of them may be."""
 
-_MOST_PROBLEMS = 100
+_MOST_PROBLEMS = 100  # named of one document, which may have one at every place
+_WHERE_CHARS, _WHAT_CHARS = 200, 400  # of a problem: a document may bring keys and values of megabytes
 
 _WHAT = {
     "missing": "is required",
@@ -39,9 +40,7 @@ def validate[M: BaseModel](model: type[M], document: object, error: type[InputEr
     try:
         return model.model_validate(document)
     except ValidationError as invalid:
-        found = problems(model, invalid)
-        listed = [*found[:_MOST_PROBLEMS], Problem("", "and more")] if len(found) > _MOST_PROBLEMS else found
-        raise error(listed, file=file) from None
+        raise error(listed(problems(model, invalid)), file=file) from None
 
 
 def _values(document: object) -> int:
@@ -56,6 +55,20 @@ def _values(document: object) -> int:
         elif isinstance(value, list):
             left += value
     return count
+
+
+def listed(found: Sequence[Problem]) -> list[Problem]:
+    """Problems as an error lists them: the first, none of them endless, and how many more there are."""
+    shown = [
+        Problem(_clipped(each.where, _WHERE_CHARS), _clipped(each.what, _WHAT_CHARS)) for each in found[:_MOST_PROBLEMS]
+    ]
+    more = len(found) - len(shown)
+    return [*shown, Problem("", f"and {more:,} more problems")] if more > 0 else shown
+
+
+def _clipped(text: str, most: int) -> str:
+    """The text, or its beginning and its end, which says what is to be done."""
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most // 2 - 1) :]}"
 
 
 def problems(model: type[BaseModel], invalid: ValidationError) -> list[Problem]:
@@ -86,8 +99,8 @@ def _document_path(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[
     here: list[Any] = [model]
     for position, part in enumerate(loc):
         below = [child for kind in here for child in _children(kind, part)]
-        last = position == len(loc) - 1
-        if below or last or isinstance(part, int):
+        key = position == len(loc) - 1 and any(map(_has_keys, here))
+        if below or key or isinstance(part, int):
             path.append(part)
             here = below
     return tuple(path)
@@ -114,6 +127,10 @@ def _children(kind: Any, part: int | str) -> Iterator[Any]:
                 yield args[0]
             elif origin in (dict, Mapping) and args and isinstance(part, str):
                 yield args[1]
+
+
+def _has_keys(kind: Any) -> bool:
+    return any(_is_model(member) or typing.get_origin(member) in (dict, Mapping) for member in _unfold(kind))
 
 
 def _unfold(kind: Any) -> Iterator[Any]:

@@ -6,10 +6,10 @@ import asyncio
 
 from engine.batch import Batch
 from engine.config import Settings
-from engine.core.mapping import load_mapping, validate_mapping
 from engine.errors import AccessDenied, EngineError, MessageError, SourceMissing, Unavailable
 from engine.locations import destination_location, document_location, source_location
 from engine.message import MAX_DOCUMENT_BYTES, DocumentRef, Message, Pointer, parse_body, parse_message
+from engine.patterntrial import load_foreign, validate_foreign
 from engine.ports import Delivery, MappingStore, ObjectStore, Stores
 from engine.sources import SourceFile
 
@@ -25,7 +25,8 @@ async def read_message(delivery: Delivery, mappings: MappingStore, stores: Store
         AccessDenied: the mapping may not be read, and others may.
         MappingError: there is no such mapping, or it is not valid.
         OwnAccessDenied: the document, or the mapping store, may not be read: all of both is our own side.
-        Unavailable: the document's bucket or the mapping store is not there, or cannot be reached.
+        Unavailable: the document's bucket or the mapping store is not there, or cannot be reached; or patterns cannot
+            be tried.
         TransientError: the document was replaced while it was read.
     """
     # On a thread, here and below: one with 100,000 files, or with 10,000 problems, takes a second.
@@ -69,10 +70,10 @@ async def read_batch(message: Message, mappings: MappingStore, settings: Setting
     destination, root = destination_location(message, settings.destination)
     source = source_location(message, settings.source)
     if message.mapping is not None:
-        mapping = validate_mapping(message.mapping, "mapping of the message")
+        mapping = await validate_foreign(message.mapping, "mapping of the message")
     else:
         name, text = await mappings.get(message.mapping_id or "")
-        mapping = load_mapping(text, name)
+        mapping = await load_foreign(text, name)
     files = [SourceFile(ref.key, ref.version_id) for ref in message.files or ()]
     return Batch(
         batch_id=message.batch_id,

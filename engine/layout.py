@@ -16,6 +16,7 @@ MANIFEST = "manifest.json"
 
 _UNSAYABLE = re.compile("[\x00-\x1f\x7f\ufffe\uffff]")  # a bucket that holds one such key answers no question about it
 _NUMBERED = re.compile(r"\.[0-9]{5,}(?:_[0-9]+)?(\.[^./]*)$")
+_NUMBER_BYTES = 16  # that numbered() may add
 _COMPRESSION = (".gz", ".gzip", ".zst", ".zstd")
 
 
@@ -44,12 +45,10 @@ def output_keys(root: str, names: Sequence[str], suffix: str) -> list[OutputKeys
     while taken := {base for base, times in Counter(bases).items() if times > 1}:
         # Again, because a full name may meet another file's stem; it ends, because full names are unique.
         bases = [name if base in taken else base for base, name in zip(bases, names, strict=True)]
-    keys = [OutputKeys(f"{root}data/{base}{suffix}", f"{root}rejects/{base}.jsonl") for base in bases]
-    for key, name in zip(keys, names, strict=True):
-        if (size := max(len(text.encode("utf-8", "surrogateescape")) for text in key)) > KEY_BYTES:
-            what = f"its output's key would have {size:,} bytes, and a key has at most {KEY_BYTES:,}"
-            raise FileError(f"{what}: shorten the destination's prefix, or the key", file=name)
-    return keys
+    made = [OutputKeys(f"{root}data/{base}{suffix}", f"{root}rejects/{base}.jsonl") for base in bases]
+    for name, keys in zip(names, made, strict=True):
+        _short(keys, name)
+    return made
 
 
 def numbered(key: str, number: int, again: int = 0) -> str:
@@ -67,6 +66,16 @@ def crowded_keys(keys: Sequence[str]) -> set[str]:
     """Those data keys whose numbered objects another one could be: such files must stay one object."""
     owners = {_NUMBERED.sub(r"\1", key) for key in keys if _NUMBERED.search(key)}
     return owners.intersection(keys)
+
+
+def _short(keys: OutputKeys, name: str) -> None:
+    """Raises FileError: S3 has no room for such a key, or not for those of several objects."""
+    room = KEY_BYTES - (_NUMBER_BYTES if keys.data.endswith(".parquet") else 0)
+    for key, most in ((keys.data, room), (keys.rejects, KEY_BYTES)):
+        size = len(key.encode("utf-8", "surrogatepass"))
+        if size > most:
+            what = f"the key of its output would have {size:,} bytes, and {most:,} is the most: shorten the prefix"
+            raise FileError(what, file=name)
 
 
 def _stem(name: str) -> str:

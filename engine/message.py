@@ -27,7 +27,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
 
 from engine.codec import decode_json
-from engine.documents import problems
+from engine.documents import listed, problems
 from engine.errors import InputError, MessageError, Problem
 from engine.names import (
     KEY_BYTES,
@@ -266,8 +266,8 @@ def _parsed(text: str | bytes, name: str | None) -> Message | Pointer:
     else:
         if not found:
             return read
-    listed = [*found[:_MOST_PROBLEMS], Problem("", "and more")] if len(found) > _MOST_PROBLEMS else found
-    raise MessageError(listed, file=name)
+    more = [Problem("", "and more")] if len(found) > _MOST_PROBLEMS else []
+    raise MessageError([*listed(found[:_MOST_PROBLEMS]), *more], file=name)
 
 
 def _file_problems(files: list[Any], start: int) -> Iterator[Problem]:

@@ -65,9 +65,10 @@ async def _listed(prefix: str, place: Location, store: ObjectStore, hold: Hold) 
     async for info in store.list(prefix):
         hold.advanced()
         seen += 1
-        if seen > MAX_FILES:
+        marker = info.key.endswith("/")  # what consoles make for an empty folder
+        if seen > 2 * MAX_FILES or (len(found) == MAX_FILES and not marker):
             raise MessageError(f"prefix: more than {MAX_FILES:,} objects lie under {place}/{prefix}: split the batch")
-        if not info.key.endswith("/"):  # what consoles make for an empty folder
+        if not marker:
             found.append(SourceFile(info.key, size=info.size))
     if not found:
         raise SourceMissing(f"no object under {place}/{prefix}: check the prefix")

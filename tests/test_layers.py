@@ -28,6 +28,8 @@ LAYERS: list[tuple[str, ...]] = [
     ),
     ("engine.bounded", "engine.config", "engine.environment", "engine.longrows"),
     ("engine.core",),
+    ("engine.patternchild",),
+    ("engine.patterntrial",),
     ("engine.ports",),
     ("engine.adapters", "engine.pipeline", "engine.message", "engine.messageschema", "engine.locations"),
     ("engine.parts", "engine.ranges"),

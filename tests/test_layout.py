@@ -70,14 +70,24 @@ def test_roots_that_lead_elsewhere(root: str) -> None:
 
 
 def test_keys_that_are_too_long_for_s3() -> None:
-    """What S3 would refuse after all the work is refused before it: the longest key passes, one byte more does not.
-    Bytes count, not characters, and the longer of a file's two keys."""
-    longest = 1024 - len("out/b/rejects/.jsonl")
-    assert len(output_keys("out/b/", ["k" * longest], ".jsonl")[0].rejects) == 1024
-    for name in ("k" * (longest + 1), "\u00fc" * (longest // 2) + "kk"):
-        with pytest.raises(FileError, match=r"would have 1,02[56] bytes") as caught:
-            output_keys("out/b/", ["a.csv", name], ".jsonl")
-        assert caught.value.file == name
+    """A key of 1,024 bytes of UTF-8 is made and one more is refused, of data and of rejects; Parquet's leave room for
+    the numbers of several objects."""
+    for suffix, added in ((".jsonl", len("rejects/.jsonl")), (".parquet", len("data/.parquet") + 16)):
+        root = "p" * (1_023 - 2 * 400 - added) + "/"
+        assert output_keys(root, ["é" * 400], suffix)
+        with pytest.raises(FileError, match=r"1,025 bytes|1,009 bytes") as caught:
+            output_keys(f"p{root}", ["ok.csv", "é" * 400], suffix)
+        assert caught.value.file == "é" * 400
+
+
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "checkpoints/x", "data/a.csv", "rejects/a.csv.jsonl", "data", "a/data"]
+)
+def test_names_of_our_own(name: str) -> None:
+    """A source named as something of ours stays below data/ and rejects/, where nothing else lies."""
+    (keys,) = output_keys("out/b1/", [name], ".jsonl")
+    assert keys.data.startswith("out/b1/data/")
+    assert keys.rejects.startswith("out/b1/rejects/")
 
 
 def test_numbered_keys_follow_their_order() -> None:

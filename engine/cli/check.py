@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.common import Common, configure
-from engine.errors import EngineError, MappingError, SourceMissing
+from engine.cli.mappingfile import read_mapping
+from engine.errors import EngineError, SourceMissing
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,13 +41,8 @@ def check(mapping: Path, /, *samples: Path, rows: int = 5, common: Common | None
     from engine.core.examples import run_examples
     from engine.core.limits import Limits
     from engine.core.lint import lint
-    from engine.core.mapping import load_mapping
 
-    try:
-        text = mapping.read_bytes()
-    except OSError as error:
-        raise MappingError(f"cannot be read: {error.strerror}", file=str(mapping)) from None
-    loaded, limits, console = load_mapping(text, str(mapping)), Limits.of(settings.limits), Console()
+    loaded, limits, console = read_mapping(mapping), Limits.of(settings.limits), Console()
     for problem in lint(loaded):
         _warn(problem, console)
     failures = run_examples(loaded, limits)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.cli.mappingfile import read_mapping
 from engine.cli.starting import starting
-from engine.errors import DestinationExists, MappingError, Problem, UsageError
+from engine.errors import DestinationExists, Problem, UsageError
 
 if TYPE_CHECKING:
     from engine.batch import Committed
@@ -78,17 +79,14 @@ def run_order(order: Order, settings: Settings, find: Callable[[Stores], Awaitab
 
 
 def _load(path: Path, format_name: str | None) -> Mapping:
-    from engine.core.mapping import load_mapping, validate_mapping
+    from engine.core.mapping import validate_mapping
 
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise MappingError(f"cannot be read: {error.strerror}", file=str(path)) from None
-    mapping = load_mapping(text, str(path))
+    mapping = read_mapping(path)
     if format_name is None:
         return mapping
     document = mapping.model_dump(by_alias=True)
-    document["output"] = {"format": format_name}
+    guarded = mapping.output.guard_formulas and format_name == "csv"
+    document["output"] = {"format": format_name, "guard_formulas": guarded}
     return validate_mapping(document, f"{path} with --format {format_name}")
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import regex
 
-from engine.core.columns import Fault, raw_cells, true_rows
+from engine.core.columns import Converted, Fault, true_rows
 
 __all__ = ["Constraint", "enumerated", "lengths", "maximum", "minimum", "missing", "pattern"]
 
@@ -55,17 +54,20 @@ def enumerated(values: pa.Array, allowed: pa.Array, shown: str) -> list[Fault]:
     return _where(pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, allowed))), f"not one of {shown}")
 
 
-def pattern(values: pa.Array, compiled: regex.Pattern[str], timeout_s: float) -> list[Fault]:
-    """``pattern``: the whole text matches. Each distinct text is matched once.
+def pattern(values: pa.Array, match: Callable[[pa.Array], Converted], shown: str) -> list[Fault]:
+    """``pattern``: the whole text matches.
+
+    Args:
+        match: gives null for the texts that do not match.
+        shown: the pattern.
 
     Raises:
-        TimeoutError: a match took longer than ``timeout_s``.
+        PatternTimeout: the pattern took longer than it may.
     """
-    distinct = values.dictionary_encode()
-    refused = [not compiled.fullmatch(text.decode(), timeout=timeout_s) for text in raw_cells(distinct.dictionary)]
-    if not any(refused):
+    matched = match(values).values
+    if matched.null_count == values.null_count:
         return []
-    return _where(pc.take(pa.array(refused), distinct.indices), f"does not match {compiled.pattern}")
+    return _where(pc.and_(pc.is_null(matched), pc.is_valid(values)), f"does not match {shown}")
 
 
 def _where(mask: pa.Array, message: str) -> list[Fault]:

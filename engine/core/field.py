@@ -15,11 +15,11 @@ from engine.core import constraints
 from engine.core.columns import Converted, Fault, mask_of, too_long
 from engine.core.constraints import Constraint
 from engine.core.limits import Limits
-from engine.core.patterns import compile_pattern
 from engine.core.reference import CellFault
 from engine.core.stepping.call import Call, CallTally, compile_call
 from engine.core.stepping.compile import compile_step
 from engine.core.stepping.jsoncells import JsonCells, JsonStep
+from engine.core.stepping.matching import RegexKernel
 from engine.core.stepping.reference import default_text
 from engine.core.stepping.text import fill_default, join_columns
 from engine.core.transforms import call_problems
@@ -231,7 +231,8 @@ def _checks(rule: FieldRule, converter: TypeConverter, timeout_s: float) -> list
     if rule.min_length is not None or rule.max_length is not None:
         checks.append(partial(constraints.lengths, least=rule.min_length, most=rule.max_length))
     if rule.pattern is not None:
-        checks.append(partial(constraints.pattern, compiled=compile_pattern(rule.pattern), timeout_s=timeout_s))
+        match = RegexKernel.make(rule.pattern, 0, full=True, required=False, timeout_s=timeout_s)
+        checks.append(partial(constraints.pattern, match=match, shown=rule.pattern))
     if rule.enum is not None:
         allowed = pa.array([_value(each, converter) for each in rule.enum], converter.arrow_type)
         checks.append(partial(constraints.enumerated, allowed=allowed, shown=constraints.shown_list(rule.enum)))

@@ -31,7 +31,7 @@ def lint(mapping: Mapping) -> list[Problem]:
 
 def _patterns(field: FieldRule) -> Iterator[tuple[str, str]]:
     for place, step in enumerate(field.steps):
-        if step.name in ("regex", "replace") and may_explode(step.rule.pattern):
+        if step.name in ("regex", "replace") and step.rule.engine == "regex" and may_explode(step.rule.pattern):
             yield f"steps[{place}].{step.name}.pattern", _EXPLODES
     if field.pattern is not None and may_explode(field.pattern):
         yield "pattern", _EXPLODES

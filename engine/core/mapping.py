@@ -17,14 +17,16 @@ from pydantic import (
     model_validator,
 )
 
+from engine.codec import decode_json
 from engine.core.decompress import SourceCompression
 from engine.core.dialect import Dialect
 from engine.core.encodings import codec_name
 from engine.core.fieldtypes import TYPE_SCHEMA, FieldType, parse_type
+from engine.core.hazards import PATTERNS_SIZE, patterns_size
 from engine.core.steps import Pattern, Step, Text
 from engine.core.timeformats import check_format, check_timezone
-from engine.documents import validate
-from engine.errors import MappingError, Problem
+from engine.documents import listed, validate
+from engine.errors import InputError, MappingError, Problem
 
 __all__ = [
     "Budget",
@@ -33,6 +35,7 @@ __all__ = [
     "Mapping",
     "OnError",
     "OutputRule",
+    "decode_mapping",
     "load_mapping",
     "mapping_schema",
     "validate_mapping",
@@ -42,6 +45,9 @@ type OnError = Literal["reject_row", "null_value", "fail_file"]
 type Scalar = str | int | float | bool
 # What structures a file: ASCII, as its bytes are looked at one by one, but no line end, and not NUL.
 type _Character = Annotated[str, StringConstraints(pattern=r"^[\x01-\x09\x0b\x0c\x0e-\x7f]$")]
+
+# Bounds of a mapping: what it makes of a row, and compiling it, stay in proportion to what it is for.
+_FIELDS, _STEPS, _FORMATS, _SOURCES, _NAME = 10_000, 100, 100, 1_000, 1_000
 
 
 def _type(text: str) -> str:
@@ -102,12 +108,16 @@ class CsvDialect(_Model):
 class FieldRule(_Model):
     """One field of the output: where it comes from, what is done to it, and what it must be."""
 
-    name: Annotated[str, StringConstraints(min_length=1)]
-    source: Annotated[str | Annotated[list[str], Field(min_length=1)] | None, Field(alias="from")] = None
+    name: Annotated[str, StringConstraints(min_length=1, max_length=_NAME)]
+    source: Annotated[
+        str | Annotated[list[str], Field(min_length=1, max_length=_SOURCES)] | None, Field(alias="from")
+    ] = None
     const: Text | int | float | bool | None = None
-    steps: list[Step] = []
+    steps: Annotated[list[Step], Field(max_length=_STEPS)] = []
     type: Annotated[str, AfterValidator(_type), WithJsonSchema(TYPE_SCHEMA)]
-    formats: Annotated[list[Annotated[str, AfterValidator(check_format)]], Field(min_length=1)] | None = None
+    formats: (
+        Annotated[list[Annotated[str, AfterValidator(check_format)]], Field(min_length=1, max_length=_FORMATS)] | None
+    ) = None
     timezone: Annotated[str, AfterValidator(check_timezone)] | None = None
     true: Annotated[list[str], Field(min_length=1)] | None = None
     false: Annotated[list[str], Field(min_length=1)] | None = None
@@ -151,15 +161,21 @@ class Budget(_Model):
 
 
 class OutputRule(_Model):
-    """What is written. ``snappy`` is for Parquet; text is compressed whole, with a suffix of its own."""
+    """What is written. ``snappy`` is for Parquet; text is compressed whole, with a suffix of its own.
+
+    ``guard_formulas`` is for CSV that a spreadsheet opens: it alters texts that begin as formulas do.
+    """
 
     format: Literal["jsonl", "csv", "parquet"] = "jsonl"
     compression: Literal["gzip", "zstd", "snappy"] | None = None
+    guard_formulas: bool = False
 
     @model_validator(mode="after")
     def _together(self) -> Self:
         if self.compression == "snappy" and self.format != "parquet":
             raise ValueError("compression: snappy is for parquet")
+        if self.guard_formulas and self.format != "csv":
+            raise ValueError(f"guard_formulas: is for csv, which spreadsheets open; leave it out for {self.format}")
         return self
 
 
@@ -183,7 +199,7 @@ class Mapping(_Model):
     version: Literal[1]
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
     csv: CsvDialect = CsvDialect()
-    fields: Annotated[list[FieldRule], Field(min_length=1)]
+    fields: Annotated[list[FieldRule], Field(min_length=1, max_length=_FIELDS)]
     on_error: OnError = "reject_row"
     budget: Budget = Budget()
     output: OutputRule = OutputRule()
@@ -214,7 +230,7 @@ class Mapping(_Model):
 
 
 def load_mapping(text: bytes, name: str) -> Mapping:
-    """Reads a mapping document.
+    """Reads a mapping document of our own; others go through :mod:`engine.patterntrial`.
 
     Args:
         text: the document.
@@ -223,13 +239,26 @@ def load_mapping(text: bytes, name: str) -> Mapping:
     Raises:
         MappingError: it is not JSON or TOML, or not a valid mapping; lists every problem.
     """
+    return validate_mapping(decode_mapping(text, name), name)
+
+
+def decode_mapping(text: bytes, name: str) -> object:
+    """The document as it stands in its file, for :func:`validate_mapping`.
+
+    Raises:
+        MappingError: it is not JSON or TOML, or gives a key twice.
+    """
+    if not name.endswith(".toml"):
+        try:
+            return decode_json(text)
+        except InputError as error:
+            raise MappingError(error.problems, file=name) from None
     try:
-        document = _from_toml(text.decode()) if name.endswith(".toml") else json.loads(text)
-    except ValueError as error:  # JSONDecodeError, TOMLDecodeError and UnicodeDecodeError alike
-        raise MappingError(f"not {'TOML' if name.endswith('.toml') else 'JSON'}: {error}", file=name) from None
+        return _from_toml(text.decode())
+    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError alike
+        raise MappingError(f"is not TOML: {error}", file=name) from None
     except RecursionError:
         raise MappingError("nested too deeply for a mapping", file=name) from None
-    return validate_mapping(document, name)
 
 
 def _from_toml(text: str) -> object:
@@ -240,10 +269,16 @@ def _from_toml(text: str) -> object:
 
 def validate_mapping(document: object, name: str) -> Mapping:
     """Checks a decoded mapping document; raises as :func:`load_mapping`."""
+    size = patterns_size(document)
+    if size > PATTERNS_SIZE:
+        what = (
+            f"its patterns have {size:,} characters with all counted repeats written out; {PATTERNS_SIZE:,} is the most"
+        )
+        raise MappingError(what, file=name)
     mapping = validate(Mapping, document, MappingError, file=name)
     found = _bound_problems(mapping)
     if found:
-        raise MappingError(found, file=name)
+        raise MappingError(listed(found), file=name)
     return mapping
 
 

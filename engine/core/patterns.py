@@ -7,7 +7,16 @@ from math import prod
 
 import regex
 
-__all__ = ["PATTERN_BYTES", "REPEATS", "UNROLLED", "check_pattern", "check_replacement", "compile_pattern"]
+__all__ = [
+    "PATTERN_BYTES",
+    "REPEATS",
+    "UNROLLED",
+    "check_bounds",
+    "check_pattern",
+    "check_replacement",
+    "compile_pattern",
+    "unrolled",
+]
 
 PATTERN_BYTES = 10_000
 REPEATS = 1_000
@@ -31,17 +40,9 @@ def check_pattern(pattern: str) -> str:
     """The pattern itself, if it may be used.
 
     Raises:
-        ValueError: longer than 10 kB, with a counted repeat above 1,000, with repeats that multiply to more than
-            50,000, or not a pattern; says what is wrong where.
+        ValueError: over a bound of :func:`check_bounds`, or not a pattern; says what is wrong where.
     """
-    if len(pattern.encode()) > PATTERN_BYTES:
-        raise ValueError(f"a pattern may have {PATTERN_BYTES:,} bytes")
-    for match in _COUNTED.finditer(pattern):
-        for count in match.groups():
-            if count and (len(count) > 4 or int(count) > REPEATS):
-                raise ValueError(f"the repeat at position {match.start()} counts to {count}; {REPEATS:,} is the most")
-    if _unrolled(pattern) > UNROLLED:
-        raise ValueError(f"the pattern's counted repeats multiply to more than {UNROLLED:,}")
+    check_bounds(pattern)
     try:
         compile_pattern(pattern)
     except (regex.error, RecursionError, OverflowError, ValueError) as error:
@@ -49,7 +50,24 @@ def check_pattern(pattern: str) -> str:
     return pattern
 
 
-def _unrolled(pattern: str) -> int:
+def check_bounds(pattern: str) -> None:
+    """What can be said against a pattern without compiling it.
+
+    Raises:
+        ValueError: longer than 10 kB, with a counted repeat above 1,000, or with repeats that multiply to more than
+            50,000; says what is wrong where.
+    """
+    if len(pattern.encode()) > PATTERN_BYTES:
+        raise ValueError(f"a pattern may have {PATTERN_BYTES:,} bytes")
+    for match in _COUNTED.finditer(pattern):
+        for count in match.groups():
+            if count and (len(count) > 4 or int(count) > REPEATS):
+                raise ValueError(f"the repeat at position {match.start()} counts to {count}; {REPEATS:,} is the most")
+    if unrolled(pattern) > UNROLLED:
+        raise ValueError(f"the pattern's counted repeats multiply to more than {UNROLLED:,}")
+
+
+def unrolled(pattern: str) -> int:
     """An upper bound of the pattern's size with every counted repeat written out as often as it must match."""
     if _MISLEADING.search(pattern):
         return len(pattern) * prod(max(1, int(count)) for count in _LEAST.findall(pattern))
@@ -58,7 +76,7 @@ def _unrolled(pattern: str) -> int:
         if part == "(":
             sizes.append(0)
         elif part == ")" and len(sizes) > 1:
-            last = sizes.pop()
+            last = sizes.pop() + 1  # an empty group takes memory, too
             sizes[-1] += last
         elif part[0] == "{" and len(part) > 1:
             repeated = last * max(1, int(_LEAST.fullmatch(part)[1]))  # type: ignore[index]  # _TOKEN says so

@@ -55,6 +55,7 @@ class Plan:
                 [(rule.name, rule.field_type) for rule in mapping.fields],
                 mapping_id=mapping.id,
                 mapping_sha256=mapping.sha256,
+                guard_formulas=mapping.output.guard_formulas,
             ),
             limits=limits,
         )

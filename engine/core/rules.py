@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from engine.core.fieldtypes import TypeKind
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["field_problem"]
 
 _ORDERED: tuple[TypeKind, ...] = ("int", "float", "decimal", "date", "timestamp")
+
+_COPIES = 4  # of a column in one field: so a mapping cannot make much of little
 
 # Which types a setting is for.
 _FOR: dict[str, tuple[TypeKind, ...]] = {
@@ -46,6 +49,10 @@ def _source_problem(rule: FieldRule) -> str | None:
         if not rule.steps or rule.steps[0].name not in ("join", "call"):
             return "several columns need join or call as the first step"
         joins = joins[1:] if joins and joins[0] == 0 else joins
+    if isinstance(rule.source, list):
+        label, times = Counter(rule.source).most_common(1)[0]
+        if times > _COPIES:
+            return f"from has {label!r} {times:,} times; {_COPIES} is the most"
     if joins:
         return f"steps[{joins[0]}]: join is the first step of a field that is read from several columns"
     return None

@@ -14,12 +14,15 @@ from pydantic import (
     Field,
     JsonValue,
     StringConstraints,
+    ValidationInfo,
+    field_validator,
     model_serializer,
     model_validator,
 )
 
 from engine.core.jsonpath import parse_path
 from engine.core.patterns import check_pattern, check_replacement, compile_pattern
+from engine.core.re2 import Groups, check_re2, check_rewrite, groups_of
 from engine.errors import nearest
 
 __all__ = [
@@ -54,7 +57,8 @@ def _path(text: str) -> str:
 Text = Annotated[str, StringConstraints(max_length=10_000)]
 """A text that every row may get a copy of: so a mapping cannot make much of little."""
 
-Pattern = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_pattern)]
+_PatternText = Annotated[str, StringConstraints(min_length=1)]
+Pattern = Annotated[_PatternText, AfterValidator(check_pattern)]
 
 
 class _Rule(BaseModel):
@@ -71,33 +75,58 @@ class Base64Rule(_Rule):
     urlsafe: bool = False
 
 
-class RegexRule(_Rule):
+class _PatternRule(_Rule):
+    """A pattern, and whose: ``re2`` takes linear time and knows no back references, look-arounds or Unicode classes by
+    letters (``\\d`` is ASCII)."""
+
+    engine: Literal["regex", "re2"] = "regex"
+    pattern: _PatternText
+
+    @field_validator("pattern")
+    @classmethod
+    def _is_pattern(cls, pattern: str, info: ValidationInfo) -> str:
+        return check_re2(pattern) if info.data.get("engine") == "re2" else check_pattern(pattern)
+
+    def groups(self) -> Groups:
+        """The pattern's capturing groups."""
+        if self.engine == "re2":
+            return groups_of(self.pattern)
+        compiled = compile_pattern(self.pattern)
+        return Groups(compiled.groups, dict(compiled.groupindex))
+
+
+class RegexRule(_PatternRule):
     """What a pattern, or one of its groups, matches."""
 
-    pattern: Pattern
     group: Annotated[int, Field(ge=0)] | str = 0
     match: Literal["search", "full"] = "search"
     no_match: Literal["null", "error"] = "null"
 
     @model_validator(mode="after")
     def _has_group(self) -> Self:
-        compiled = compile_pattern(self.pattern)
-        if isinstance(self.group, int) and self.group > compiled.groups:
-            raise ValueError(f"the pattern has {compiled.groups} groups, no group {self.group}")
-        if isinstance(self.group, str) and self.group not in compiled.groupindex:
-            raise ValueError(f"the pattern has no group {self.group!r}{nearest(self.group, compiled.groupindex)}")
+        count, names = self.groups()
+        if isinstance(self.group, int) and self.group > count:
+            raise ValueError(f"the pattern has {count} groups, no group {self.group}")
+        if isinstance(self.group, str) and self.group not in names:
+            raise ValueError(f"the pattern has no group {self.group!r}{nearest(self.group, names)}")
         return self
 
+    @property
+    def group_number(self) -> int:
+        return self.groups().names[self.group] if isinstance(self.group, str) else self.group
 
-class ReplaceRule(_Rule):
-    """Every match of ``pattern`` replaced; ``with`` may name groups (``\\1``, ``\\g<name>``)."""
 
-    pattern: Pattern
+class ReplaceRule(_PatternRule):
+    """Every match of ``pattern`` replaced; ``with`` may name groups (``\\1``, ``\\g<name>``; by number for RE2)."""
+
     replacement: Annotated[Text, Field(alias="with")]
 
     @model_validator(mode="after")
     def _replacement_fits(self) -> Self:
-        check_replacement(compile_pattern(self.pattern), self.replacement)
+        if self.engine == "re2":
+            check_rewrite(self.replacement, groups_of(self.pattern).total)
+        else:
+            check_replacement(compile_pattern(self.pattern), self.replacement)
         return self
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import engine_here, write_mapping
+from tests.test_patterntrial import BOMB
 
 pytestmark = pytest.mark.one_build("free-threaded")
 
@@ -39,6 +40,14 @@ def test_a_bad_mapping_is_exit_2(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "fields[0].type: no such type: 'integer' (did you mean 'int'?)" in done.stderr
     assert "fields[1].steps[0]: no such step: 'trimm' (did you mean 'trim'?)" in done.stderr
+
+
+def test_a_pattern_that_takes_all_memory_is_exit_2(tmp_path: Path) -> None:
+    """A client's file may be looked at: what its pattern would take is found out in another process."""
+    write_mapping(tmp_path, fields=[{"name": "a", "type": "string", "pattern": BOMB}])
+    done = engine_here("check", "people.json", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "people.json: fields[0].pattern: compiling the pattern takes" in done.stderr
 
 
 def test_a_sample_without_the_columns_is_exit_1(tmp_path: Path) -> None:

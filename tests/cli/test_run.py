@@ -130,6 +130,21 @@ def test_an_output_inside_the_input_is_not_read_again(folder: Path) -> None:
         assert "rows: 5 read" in done.stdout
 
 
+@pytest.mark.one_build("free-threaded")
+def test_the_guard_against_formulas_is_for_csv(folder: Path) -> None:
+    """A mapping's guard holds where a flag says csv once more, and is dropped where a flag says another format."""
+    (folder / "in" / "f.csv").write_text("id,name\n-1,=1+1\n")
+    write_mapping(folder, output={"format": "csv", "guard_formulas": True})
+    for flags, ending, written in (
+        ([], "csv", "id,name\n-1,'=1+1\n"),
+        (["--format", "csv"], "csv", "id,name\n-1,'=1+1\n"),
+        (["--format", "jsonl"], "jsonl", '{"id":-1,"name":"=1+1"}\n'),
+    ):
+        done = engine("run", "people.json", "in/f.csv", "-o", "out", "--overwrite", *flags, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert (folder / "out" / "data" / f"f.{ending}").read_text() == written
+
+
 def test_a_bad_mapping_is_refused_before_anything_is_read(folder: Path) -> None:
     """All problems of the mapping are listed, the status is 2 and there is no output folder."""
     write_mapping(folder, fields=[{"name": "id", "typ": "int"}], outptu={})

@@ -8,13 +8,19 @@ import io
 import json
 from typing import Any
 
+import pyarrow as pa
 import pytest
+import regex
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from engine.core.field import compile_field
 from engine.core.limits import Limits
 from engine.core.mapping import validate_mapping
 from engine.core.stepping.jsoncells import JsonStep
 from engine.errors import MappingError
 from tests.core.passing import pass_through
+from tests.examples import examples
 
 pytestmark = pytest.mark.usefixtures("either_way")
 
@@ -152,6 +158,23 @@ def test_constraints(rule: dict[str, Any], cases: dict[str, bool]) -> None:
                            [{"x": text, "n": str(place)} for place, text in enumerate(cases)])  # fmt: skip
     assert [row[1] for row in written] == [place for place, passes in enumerate(cases.values()) if passes]
     assert rejects == [[("x", "constraint-error")]] * list(cases.values()).count(False)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["a+", "a*", "(a|ab)(c|bcd)?", r"\w+", r"a.?$", "(?i)k+", r"(a)\1*", r"^$", r"(?<=a)b|a", "(?s).", "a|", r"[^a]\b"],
+)
+@settings(max_examples=examples(60))
+@given(cells=st.lists(st.none() | st.text("abcdK\u212a \n\u00e9", max_size=5), min_size=1, max_size=12))
+def test_a_pattern_is_the_packages_full_match(pattern: str, cells: list[str | None]) -> None:
+    """However it is matched, what breaks the constraint is what ``regex.fullmatch`` refuses, row by row; null never."""
+    (rule,) = validate_mapping(
+        {"version": 1, "id": "m", "fields": [{"name": "x", "type": "string", "pattern": pattern}]}, "m"
+    ).fields
+    (check,) = compile_field(rule, "reject_row", Limits()).checks
+    refused = [row for row, cell in enumerate(cells) if cell is not None and not regex.fullmatch(pattern, cell)]
+    column = pa.array([None, *cells], pa.string()).slice(1)
+    assert [(fault.row, fault.code) for fault in check(column)] == [(row, "constraint-error") for row in refused]
 
 
 @pytest.mark.parametrize(

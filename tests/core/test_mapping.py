@@ -104,6 +104,8 @@ def test_every_problem_is_listed_with_its_place() -> None:
         ({"csv": {"skip_lines": -1}}, "csv.skip_lines"),
         ({"csv": {"extra_cells": "null"}}, "csv.extra_cells"),
         ({"csv": {"header": []}}, "csv.header"),
+        ({"output": {"guard_formulas": True}}, "output: guard_formulas: is for csv"),
+        ({"output": {"format": "parquet", "guard_formulas": True}}, "leave it out for parquet"),
         ({"id": ""}, "id"),
         ({"id": "../x"}, "id"),
     ],
@@ -140,6 +142,16 @@ def test_text_that_is_no_document(text: bytes, name: str) -> None:
 def test_any_document_is_refused_with_problems(document: object) -> None:
     """Whatever is not a mapping is refused with at least one problem, never with another exception."""
     assert problems(document)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": 1, "a": 1}', '{"fields": [{"name": "x", "name": "y"}]}', '{"b": {"c": [{"": 1, "": 2}]}}']
+)
+def test_a_key_given_twice(text: str) -> None:
+    """Readers differ on which one counts, so a document with one is refused, and the key is named."""
+    key = {"a": "'a'", "f": "'name'", "b": "''"}[text[2]]
+    with pytest.raises(MappingError, match=rf"^m\.json: key {key} is given twice$"):
+        load_mapping(text.encode(), "m.json")
 
 
 def test_schema_names_every_type() -> None:

@@ -2,6 +2,9 @@
 
 Cell for cell what Python's ``csv.writer(lineterminator="\\n")`` writes. Nulls and empty texts are empty cells alike;
 in a file of one column they are ``""``, since readers skip a line with nothing on it.
+
+Guarded, a label or a ``string`` that begins as formulas do gets an apostrophe in front, so that no spreadsheet runs
+what a client wrote. Numbers, which may begin with a minus, stay what they are, in JSON too; base64 can call nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +25,18 @@ from engine.core.fieldtypes import FieldType, TypeKind
 __all__ = ["DelimitedRows"]
 
 _SPECIAL = ('"', ",", "\n", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_COLUMN = pa.array(_FORMULA)
+
+
+def _guard(column: pa.Array) -> pa.Array:
+    """An apostrophe before the texts that a spreadsheet would take for formulas."""
+    begins = pc.is_in(pc.utf8_slice_codeunits(column, 0, 1), _FORMULA_COLUMN)
+    return pc.if_else(begins, pc.binary_join_element_wise("'", column, ""), column)
+
+
+def _guarded_text(column: pa.Array) -> pa.Array:
+    return _quote(_guard(column))
 
 
 def _quote(column: pa.Array) -> pa.Array:
@@ -64,12 +79,18 @@ _FORMS: dict[TypeKind, Callable[[pa.Array], pa.Array]] = {
 
 
 class DelimitedRows:
-    """The rows of one mapping's fields as CSV. Holds no state between batches."""
+    """The rows of one mapping's fields as CSV. Holds no state between batches.
 
-    def __init__(self, fields: Sequence[tuple[str, FieldType]]) -> None:
-        self._forms = [_FORMS[type_.kind] for _, type_ in fields]
+    Args:
+        guarded: whether labels and texts that begin as formulas do get an apostrophe.
+    """
+
+    def __init__(self, fields: Sequence[tuple[str, FieldType]], *, guarded: bool = False) -> None:
+        forms = _FORMS | {"string": _guarded_text} if guarded else _FORMS
+        self._forms = [forms[type_.kind] for _, type_ in fields]
+        labels = [f"'{name}" if guarded and name.startswith(_FORMULA) else name for name, _ in fields]
         header = io.StringIO()
-        csv.writer(header, lineterminator="\n").writerow([name for name, _ in fields])
+        csv.writer(header, lineterminator="\n").writerow(labels)
         self.header = header.getvalue().encode()
         alone = len(fields) == 1  # then an empty cell would be an empty line
         self._writer = RowWriter(
@@ -79,6 +100,7 @@ class DelimitedRows:
             null=b'""' if alone else b"",
             csv=True,
             filled=alone,
+            guarded=guarded,
         )
 
     def encode(self, columns: Sequence[pa.Array]) -> bytes:

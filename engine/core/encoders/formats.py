@@ -77,6 +77,7 @@ def output_format(
     *,
     mapping_id: str,
     mapping_sha256: str,
+    guard_formulas: bool = False,
 ) -> OutputFormat:
     """Compiles an output.
 
@@ -85,6 +86,7 @@ def output_format(
         fields: name and type of each field, in output order; at least one.
         mapping_id, mapping_sha256: kept in Parquet files' key-value metadata, as ``engine.mapping_id`` and
             ``engine.mapping_sha256``.
+        guard_formulas: of CSV, whether texts that begin as formulas do get an apostrophe.
 
     Raises:
         ValueError: the format has no such compression.
@@ -95,6 +97,6 @@ def output_format(
         file = partial(ParquetEncoder, parquet_schema(fields), compression or "snappy", metadata)
         return OutputFormat(suffix, file, file)
     assert compression != "snappy"  # refused above
-    rows = JsonLinesRows(fields) if format == "jsonl" else DelimitedRows(fields)
+    rows = JsonLinesRows(fields) if format == "jsonl" else DelimitedRows(fields, guarded=guard_formulas)
     text = partial(TextEncoder, rows, COMPRESSORS[compression])
     return OutputFormat(suffix, text, partial(text, header=False))

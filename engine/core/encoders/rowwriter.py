@@ -63,11 +63,21 @@ class RowWriter:
         end: what ends a row.
         null: what stands for a null.
         filled: whether it also stands for a value whose text is empty.
+        guarded: whether texts that begin as formulas do get an apostrophe; CSV only.
     """
 
     def __init__(
-        self, types: Sequence[FieldType], before: Sequence[bytes], *, end: bytes, null: bytes, csv: bool, filled: bool
+        self,
+        types: Sequence[FieldType],
+        before: Sequence[bytes],
+        *,
+        end: bytes,
+        null: bytes,
+        csv: bool,
+        filled: bool,
+        guarded: bool = False,
     ) -> None:
+        self._guarded = [guarded and each.kind == "string" for each in types]
         self._kinds = [(_CSV if csv else _JSON)[each.kind] for each in types]
         self._before = [(ctypes.create_string_buffer(text, len(text) + 1), len(text)) for text in before]
         self._end, self._null = (ctypes.create_string_buffer(text, len(text) + 1) for text in (end, null))
@@ -78,7 +88,10 @@ class RowWriter:
         """The text of these rows, at least one; None where a date or time is outside the years 1 to 9999."""
         assert kernels is not None
         rows = len(columns[0])
-        made = [_column(column, kind) for column, (kind, _) in zip(columns, self._kinds, strict=True)]
+        made = [
+            _column(column, kind, guarded)
+            for column, (kind, _), guarded in zip(columns, self._kinds, self._guarded, strict=True)
+        ]
         packed = bytearray()
         for each, (_, quoted), (before, size) in zip(made, self._kinds, self._before, strict=True):
             valid = address(each.column.buffers()[0]) if each.column.null_count else 0
@@ -91,7 +104,7 @@ class RowWriter:
         return filled_bytes(most, partial(kernels.rows_write, described, len(made), rows, self._form))
 
 
-def _column(column: pa.Array, kind: int) -> _Column:
+def _column(column: pa.Array, kind: int, guarded: bool = False) -> _Column:
     if kind == _SHORT_FLOAT:
         return _floats(column)
     buffers = column.buffers()
@@ -100,7 +113,7 @@ def _column(column: pa.Array, kind: int) -> _Column:
     if kind in _WIDTHS:
         scale = column.type.scale if kind == _DECIMAL else 0
         return _Column(column, kind, address(buffers[1]) + _WIDTHS[kind] * column.offset, scale=scale)
-    return _Column(column, kind, address(buffers[1]) + 4 * column.offset, address(buffers[2]))
+    return _Column(column, kind, address(buffers[1]) + 4 * column.offset, address(buffers[2]), guarded)
 
 
 def _floats(column: pa.Array) -> _Column:

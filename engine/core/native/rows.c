@@ -50,6 +50,8 @@ static int64_t column_size(Column *column, int64_t n) {
     switch (column->kind) {
     case JSON_STRING: case CSV_CELL:
         grown = size ? growth(column->data + offsets[0], size, column->kind == JSON_STRING) : -1;
+        if (column->scale)
+            return size + (grown < 0 ? 0 : grown + 2 * n) + n;
         if (grown < 0)
             column->kind = AS_IT_IS;
         return size + (grown < 0 ? 0 : grown + 2 * n);
@@ -106,9 +108,14 @@ static uint8_t *json_string(uint8_t *out, const uint8_t *p, const uint8_t *end) 
     }
 }
 
-/* In quotes if a reader needs them, else as it is. */
-static uint8_t *csv_cell(uint8_t *out, const uint8_t *p, const uint8_t *end) {
+static inline bool begins_formula(uint8_t c) {
+    return c == '=' || c == '+' || c == '-' || c == '@' || c == '\t' || c == '\r';
+}
+
+/* In quotes if a reader needs them, else as it is; guarded, with an apostrophe before what begins a formula. */
+static uint8_t *csv_cell(uint8_t *out, const uint8_t *p, const uint8_t *end, bool guarded) {
     const uint8_t *seek = p;
+    guarded = guarded && p < end && begins_formula(*p);
     while (end - seek >= 8) {
         uint64_t word = load8(seek);
         if (bytes_equal(word, '"') | bytes_equal(word, ',') | bytes_equal(word, '\n') | bytes_equal(word, '\r'))
@@ -117,9 +124,14 @@ static uint8_t *csv_cell(uint8_t *out, const uint8_t *p, const uint8_t *end) {
     }
     while (seek < end && *seek != '"' && *seek != ',' && *seek != '\n' && *seek != '\r')
         seek++;
-    if (seek == end)
+    if (seek == end) {
+        if (guarded)
+            *out++ = '\'';
         return copy(out, p, (size_t)(end - p));
+    }
     *out++ = '"';
+    if (guarded)
+        *out++ = '\'';
     while (p < end) {
         size_t size = end - p < 8 ? (size_t)(end - p) : 8;
         uint64_t word;
@@ -146,7 +158,7 @@ static uint8_t *text(uint8_t *out, const Column *column, int64_t row) {
     switch (column->kind) {
     case AS_IT_IS: return copy(out, start, size);
     case JSON_STRING: return json_string(out, start, start + size);
-    case CSV_CELL: return csv_cell(out, start, start + size);
+    case CSV_CELL: return csv_cell(out, start, start + size, column->scale != 0);
     default: return base64(out, start, size);
     }
 }

@@ -25,7 +25,7 @@ typedef struct {
     int64_t bit;
     const void *values;     /* or offsets */
     const uint8_t *data;
-    int64_t scale;
+    int64_t scale;          /* of text: 1: cells are guarded against being read as formulas */
     const uint8_t *before;  /* what stands in front of the value in each row */
     int64_t before_size;
 } Column;

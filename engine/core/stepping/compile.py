@@ -15,6 +15,7 @@ from engine.core.stepping import reference
 from engine.core.stepping.jsoncells import JsonStep
 from engine.core.stepping.matching import RegexKernel, ReplaceKernel
 from engine.core.stepping.octets import base64_column, hex_column, url_decode_column
+from engine.core.stepping.re2kernels import Re2Match, Re2Replace, of_one_cell
 from engine.core.stepping.reference import Value
 from engine.core.stepping.text import lookup_column, lower_column, split_column, trim_column, upper_column
 from engine.core.steps import Base64Rule, JsonRule, LookupRule, RegexRule, ReplaceRule, SplitRule, Step
@@ -93,6 +94,9 @@ def _lookup(rule: LookupRule) -> StepConverter:
 
 def _regex(rule: RegexRule, timeout_s: float) -> StepConverter:
     full, required = rule.match == "full", rule.no_match == "error"
+    if rule.engine == "re2":
+        re2 = Re2Match.make(rule.pattern, rule.group_number, full=full, required=required, timeout_s=timeout_s)
+        return StepConverter("regex", re2, partial(of_one_cell, re2))
     kernel = RegexKernel.make(rule.pattern, rule.group, full=full, required=required, timeout_s=timeout_s)
     cell = partial(
         reference.regex_group,
@@ -107,6 +111,9 @@ def _regex(rule: RegexRule, timeout_s: float) -> StepConverter:
 
 def _replace(rule: ReplaceRule, limits: Limits) -> StepConverter:
     most_bytes, timeout_s = limits.cell_bytes, limits.regex_timeout_s
+    if rule.engine == "re2":
+        re2 = Re2Replace.make(rule.pattern, rule.replacement, most_bytes=most_bytes, timeout_s=timeout_s)
+        return StepConverter("replace", re2, partial(of_one_cell, re2))
     kernel = ReplaceKernel.make(rule.pattern, rule.replacement, most_bytes=most_bytes, timeout_s=timeout_s)
     cell = partial(
         reference.replace,

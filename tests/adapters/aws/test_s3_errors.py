@@ -55,7 +55,7 @@ async def test_delete_marker(aws: Aws, bucket: str, stores: Stores) -> None:
     [
         ("ExpiredToken", None, Unavailable),
         ("ExpiredToken", Credentials("a", "b", "c"), AccessDenied),
-        ("AuthorizationHeaderMalformed", Credentials("a", "b", "c"), EngineError),
+        ("AuthorizationHeaderMalformed", Credentials("a", "b", "c"), FileError),
         ("", None, EngineError),
     ],
 )

@@ -80,3 +80,46 @@ def test_files_share_nothing() -> None:
     one, two = (columns_of(fields, [[number]]) for number in (1, 2))
     assert [first.encode(one), second.encode(two), first.encode(two)] == [b"the int\n1\n", b"the int\n2\n", b"2\n"]
     assert first.finish() == second.finish() == b""
+
+
+_FORMULAS = st.builds(
+    "{}{}".format, st.sampled_from(["=", "+", "-", "@", "\t", "\r", "'", " ", "", "\n", "\uff1d"]), _CELLS.map(str)
+)
+
+
+def guarded(value: Any) -> Any:
+    """What a guarded cell holds, as the contract has it."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") and value else value
+
+
+@settings(max_examples=examples(300))
+@given(
+    st.integers(1, 3).flatmap(
+        lambda width: st.lists(st.lists(_CELLS | _FORMULAS, min_size=width, max_size=width), min_size=1)
+    )
+)
+def test_guarded_texts(rows: list[list[str | None]]) -> None:
+    """An apostrophe stands before each text that begins as a formula, inside quotes, and before such a label."""
+    names = ["=a", '-b "c", d', "e"][: len(rows[0])]
+    fields = [(name, parse_type("string")) for name in names]
+    expected = written([[guarded(name) for name in names], *([guarded(cell) for cell in row] for row in rows)])
+    assert encode_all(format_of("csv", None, fields, guard_formulas=True), fields, rows) == expected
+
+
+def test_only_texts_are_guarded() -> None:
+    """Numbers below zero, JSON, bytes whose text begins with a plus and all other types are left as they are."""
+    fields = [field for field in FIELDS if field[1].kind != "string"]
+    below: list[Any] = [*[None] * (len(fields) - 2), "-1", b"\xfb\xff"]
+    rows = [*(row[1:] for row in extreme_rows()), below]
+    plain, made = (encode_all(format_of("csv", None, fields, guard_formulas=on), fields, rows) for on in (False, True))
+    assert made == plain
+    assert plain.endswith(b",-1,+/8=\n")
+
+
+def test_guarded_extremes() -> None:
+    """So it is for every extreme text beside every other type, in one file."""
+    rows = extreme_rows()
+    made = encode_all(format_of("csv", None, FIELDS, guard_formulas=True), FIELDS, rows)
+    alike = [[guarded(row[0]), *row[1:]] for row in rows]
+    assert made == encode_all(format_of("csv", None, FIELDS), FIELDS, alike)
+    assert b"'=1+1" in made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ from tests.examples import examples
 
 pytestmark = pytest.mark.skipif(native.kernels is None, reason="the C kernels are not built")
 
-ROWS = pytest.mark.parametrize("rows_of", [JsonLinesRows, DelimitedRows])
+ROWS = pytest.mark.parametrize("rows_of", [JsonLinesRows, DelimitedRows, partial(DelimitedRows, guarded=True)])
 
 
 def check(made: JsonLinesRows | DelimitedRows, columns: list[pa.Array]) -> None:
@@ -67,7 +68,26 @@ def test_extremes(rows_of: Any) -> None:
 
 
 _PIECES = st.sampled_from(
-    ['"', "\\", ",", "\n", "\r", "\0", "\x1f", "\x7f", "\u2028", "é", "a", "abcdefgh", "12345678"]
+    [
+        '"',
+        "\\",
+        ",",
+        "=",
+        "+",
+        "-",
+        "@",
+        "\t",
+        "\n",
+        "\r",
+        "\0",
+        "\x1f",
+        "\x7f",
+        "\u2028",
+        "é",
+        "a",
+        "abcdefgh",
+        "12345678",
+    ]
 )
 
 

@@ -167,8 +167,10 @@ def columns_of(fields: Fields, rows: Sequence[Row]) -> list[pa.Array]:
     return [pa.array([row[place] for row in rows], type_) for place, type_ in enumerate(schema.types)]
 
 
-def format_of(name: Any, compression: Any, fields: Fields) -> OutputFormat:
-    return output_format(name, compression, fields, mapping_id="activity", mapping_sha256="5ha")
+def format_of(name: Any, compression: Any, fields: Fields, *, guard_formulas: bool = False) -> OutputFormat:
+    return output_format(
+        name, compression, fields, mapping_id="activity", mapping_sha256="5ha", guard_formulas=guard_formulas
+    )
 
 
 def pieces_of(encoder: Encoder, columns: Sequence[pa.Array], cuts: Sequence[int]) -> list[bytes]:
