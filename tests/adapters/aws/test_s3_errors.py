@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.stores import StoresFactory
-from engine.errors import AccessDenied, EngineError, SourceMissing, Unavailable
+from engine.errors import AccessDenied, EngineError, FileError, SourceMissing, Unavailable
 from engine.ports import Credentials, Stores
 from tests.adapters.conftest import SETTINGS, allowing
 from tests.faults import Match, Refuse, Rule, Substitute, fault_proxy
