@@ -283,7 +283,13 @@ def _reader(
     nulls, limits = plan.null_values, plan.limits
     if replay is not None:
         return RejectsReader(
-            plan.dialect, labels=replay, bind=bind, null_values=nulls, limits=limits, chunk_bytes=chunk_bytes
+            plan.dialect,
+            labels=replay,
+            bind=bind,
+            null_values=nulls,
+            limits=limits,
+            chunk_bytes=chunk_bytes,
+            chunk_rows=plan.chunk_rows,
         )
     return CsvReader(
         plan.dialect,
@@ -292,5 +298,6 @@ def _reader(
         null_values=nulls,
         limits=limits,
         chunk_bytes=chunk_bytes,
+        chunk_rows=plan.chunk_rows,
         middle=middle,
     )
