@@ -13,7 +13,8 @@ from engine.core.dialect import Dialect
 from engine.core.encoders import OutputFormat, output_format
 from engine.core.field import FieldPlan, compile_field
 from engine.core.limits import Limits
-from engine.core.mapping import Budget, Mapping, OnError, validate_mapping
+from engine.core.mapping import Budget, FieldRule, Mapping, OnError, validate_mapping
+from engine.core.reader import CHUNK_ROWS
 from engine.errors import HeaderError, nearest
 
 __all__ = ["Plan", "cached_plan"]
@@ -21,6 +22,7 @@ __all__ = ["Plan", "cached_plan"]
 _LISTED = 20  # labels of a header that an error names
 _LABEL = 60  # characters of each
 _COMPARED = 1000  # labels among which the nearest to a missing one is looked for
+_MADE_BYTES = 1 << 26  # that a chunk's rows may get from the mapping itself: a constant may be long, and rows short
 _KEPT = 64  # plans a thread keeps; a plan is a few kilobytes
 
 
@@ -38,6 +40,7 @@ class Plan:
     budget: Budget
     output: OutputFormat
     limits: Limits
+    chunk_rows: int
 
     @classmethod
     def compile(cls, mapping: Mapping, limits: Limits) -> Plan:
@@ -58,6 +61,7 @@ class Plan:
                 guard_formulas=mapping.output.guard_formulas,
             ),
             limits=limits,
+            chunk_rows=max(1, min(CHUNK_ROWS, _MADE_BYTES // sum(map(_made_bytes, mapping.fields)))),
         )
 
     def bind(self, labels: Sequence[str]) -> dict[str, int]:
@@ -84,6 +88,21 @@ def _listed(labels: Sequence[str]) -> str:
     named = [repr(label if len(label) <= _LABEL else label[: _LABEL - 1] + "…") for label in labels[:_LISTED]]
     more = f" and {len(labels) - _LISTED:,} more" if len(labels) > _LISTED else ""
     return ", ".join(named) + more
+
+
+def _made_bytes(rule: FieldRule) -> int:
+    """What the mapping itself may put into a row for a field, whatever is in its cells."""
+    texts = [rule.name, "" if rule.const is None else str(rule.const)]
+    for step in rule.steps:
+        if step.name == "default":
+            texts.append(str(step.rule))
+        elif step.name == "replace":
+            texts.append(step.rule.replacement)
+        elif step.name == "join":
+            texts += [step.rule] * len(rule.labels)
+        elif step.name == "lookup":
+            texts.append(max(step.rule.table.values(), key=len))
+    return sum(len(text.encode()) for text in texts)
 
 
 class _Cache(threading.local):

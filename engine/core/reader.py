@@ -15,7 +15,7 @@ from engine.core.held import Held
 from engine.core.limits import Limits
 from engine.core.lines import LineSkipper, count_lines
 
-__all__ = ["CHUNK_BYTES", "CsvReader", "Middle", "Placed"]
+__all__ = ["CHUNK_BYTES", "CHUNK_ROWS", "CsvReader", "Middle", "Placed"]
 
 CHUNK_BYTES = 2_097_152  # records are parsed about so many bytes at a time: enough to make calls cheap, few to hold
 # And no more of them: what becomes of a tiny row, or of an empty cell, is far larger than it.
@@ -50,6 +50,7 @@ class CsvReader:
         header: as in the mapping: labels in the first record, numbered columns, or the labels given.
         bind: called once, when the labels are known; gives the positions of the columns to parse. May raise.
         null_values: cells that are null.
+        chunk_rows: the most rows that are parsed together.
         middle: where what is fed begins where a record of the file does, rather than the file itself. Rows and lines
             are counted from there on.
 
@@ -66,6 +67,7 @@ class CsvReader:
         null_values: Sequence[str],
         limits: Limits,
         chunk_bytes: int = CHUNK_BYTES,
+        chunk_rows: int = CHUNK_ROWS,
         middle: Middle | None = None,
     ) -> None:
         self._dialect = dialect
@@ -73,6 +75,7 @@ class CsvReader:
         self._bind = bind
         self._null_values = null_values
         self._limits = limits
+        self._chunk_rows = chunk_rows
         self._text = ToUtf8(middle.encoding if middle else dialect.encoding, first=middle is None)
         self._title = LineSkipper(0 if middle else dialect.skip_lines)
         self._held = Held(chunk_bytes, limits.row_bytes)
@@ -161,7 +164,7 @@ class CsvReader:
             framed = framed.until(stop)
         if framed.data:
             data = data[len(framed.data) :]
-            for part in framed.split(min(CHUNK_ROWS, max(CHUNK_CELLS // max(len(shape.wanted), 1), 1))):
+            for part in framed.split(min(self._chunk_rows, max(CHUNK_CELLS // max(len(shape.wanted), 1), 1))):
                 chunk = parse_chunk(part, shape, self._usual)
                 self._usual = chunk.usual
                 yield self._place(chunk)

@@ -291,7 +291,13 @@ def _reader(
     nulls, limits = plan.null_values, plan.limits
     if replay is not None:
         return RejectsReader(
-            plan.dialect, labels=replay, bind=bind, null_values=nulls, limits=limits, chunk_bytes=chunk_bytes
+            plan.dialect,
+            labels=replay,
+            bind=bind,
+            null_values=nulls,
+            limits=limits,
+            chunk_bytes=chunk_bytes,
+            chunk_rows=plan.chunk_rows,
         )
     return CsvReader(
         plan.dialect,
@@ -300,6 +306,7 @@ def _reader(
         null_values=nulls,
         limits=limits,
         chunk_bytes=chunk_bytes,
+        chunk_rows=plan.chunk_rows,
         middle=middle,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from engine.core.limits import Limits
 from engine.core.mapping import validate_mapping
 from engine.core.plan import Plan
+from engine.core.reader import CHUNK_ROWS
 from engine.core.transform import Transform
 from engine.errors import PatternTimeout
 
@@ -103,3 +105,40 @@ def test_a_pattern_that_takes_too_long(text: str, as_constraint: bool) -> None:
     settings = {"type": "string", "pattern": text} if as_constraint else pattern(text)
     with pytest.raises(PatternTimeout, match=r"a pattern took (longer|more)"):
         converted(settings, "a" * 5_000 + "!c!")
+
+
+def test_a_mapping_cannot_make_much_of_little() -> None:
+    """Rows of two bytes that constants, defaults and names make long are taken few at a time, and all are written."""
+    long = {"type": "string", "const": "x" * 10_000}
+    fields = [{"name": f"{place}{'n' * 990}", **long} for place in range(3)]
+    plan = Plan.compile(validate_mapping({"version": 1, "id": "m", "fields": fields}, "m"), LIMITS)
+    transform = Transform(plan, file="a.csv")
+    outputs = [*transform.feed(b"a\n" + b"x\n" * 30_000), *transform.finish()]
+    assert max(len(output.data) for output in outputs) < 80 << 20
+    assert transform.counts.rows_written == sum(output.data.count(b"\n") for output in outputs) == 30_000
+
+
+def test_a_usual_mapping_is_not_slowed_down() -> None:
+    """Eighty columns of ordinary names are read as many rows at a time as ever."""
+    fields = [{"name": f"a_column_with_a_name_{place}", "type": "int"} for place in range(80)]
+    plan = Plan.compile(validate_mapping({"version": 1, "id": "m", "fields": fields}, "m"), LIMITS)
+    assert plan.chunk_rows == CHUNK_ROWS
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["file", "rejects"])
+def test_rows_taken_few_at_a_time_are_the_same(again: bool) -> None:
+    """However many rows are taken together, what is written and what is rejected is the same to the byte."""
+    fields = [{"name": "a", "type": "int"}]
+    plan = Plan.compile(validate_mapping({"version": 1, "id": "m", "fields": fields}, "m"), LIMITS)
+    data = b"a\n" + b"".join(b"%d\nx\n" % row for row in range(50))
+    labels = None
+    if again:
+        data, labels = run(plan, data)[1], ["a"]
+    assert run(replace(plan, chunk_rows=3), data, labels) == run(plan, data, labels)
+
+
+def run(plan: Plan, data: bytes, labels: list[str] | None = None) -> tuple[bytes, bytes]:
+    """All that is written and all that is rejected of a file, or of the rejects of one with these labels."""
+    transform = Transform(plan, file="a.csv", replay=labels)
+    outputs = [*transform.feed(data), *transform.finish()]
+    return b"".join(output.data for output in outputs), b"".join(output.rejects for output in outputs)
