@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.cli.common import Common, configure
 from engine.cli.mappingfile import read_mapping
+from engine.cli.printable import printable
 from engine.errors import EngineError, SourceMissing
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def check(mapping: Path, /, *samples: Path, rows: int = 5, common: Common | None
         _warn(problem, console)
     failures = run_examples(loaded, limits)
     for failure in failures:
-        console.print(f"[red]failed[/] tests[{failure.place}]: {failure.what}", highlight=False, soft_wrap=True)
+        console.print(f"[red]failed[/] tests[{failure.place}]: {_plain(failure.what)}", highlight=False, soft_wrap=True)
     passed = len(loaded.tests) - len(failures)
     console.print(
         f"{mapping}: {len(loaded.fields)} fields, {passed} of {len(loaded.tests)} tests passed",
@@ -59,32 +60,30 @@ def check(mapping: Path, /, *samples: Path, rows: int = 5, common: Common | None
 
 
 def _warn(problem: Problem, console: Console) -> None:
-    from rich.markup import escape
-
-    console.print(f"[yellow]warning[/] {problem.where}: {escape(problem.what)}", highlight=False, soft_wrap=True)
+    console.print(
+        f"[yellow]warning[/] {_plain(problem.where)}: {_plain(problem.what)}", highlight=False, soft_wrap=True
+    )
 
 
 def _show(sample: Path, mapping: Mapping, limits: Limits, rows: int, console: Console) -> bool:
     """Shows a sample; false when the mapping cannot read it at all."""
-    from rich.markup import escape
-
     from engine.core.preview import preview
 
     try:
         shown = preview(_head(sample, mapping, limits), mapping, limits, rows)
-        console.print(f"\n[bold]{escape(str(sample))}[/]", highlight=False, soft_wrap=True)
+        console.print(f"\n[bold]{_plain(str(sample))}[/]", highlight=False, soft_wrap=True)
         for row in shown:
             console.print(
-                f"row {row.row}" + (f"  [red]{escape(row.error)}[/]" if row.error else ""),
+                f"row {row.row}" + (f"  [red]{_plain(row.error)}[/]" if row.error else ""),
                 highlight=False,
                 soft_wrap=True,
             )
             rejected = any(cell.error for cell in row.cells)
             for cell in row.cells if row.error is None else ():
-                value = "" if rejected else escape(_brief(cell.value))
-                result = f"[red]{escape(cell.error)}[/]" if cell.error else value
+                value = "" if rejected else _plain(_brief(cell.value))
+                result = f"[red]{_plain(cell.error)}[/]" if cell.error else value
                 console.print(
-                    f"  {escape(cell.field):<20} {escape(_clip(cell.source)):<40} {result}",
+                    f"  {_plain(cell.field):<20} {_plain(_clip(cell.source)):<40} {result}",
                     highlight=False,
                     soft_wrap=True,
                 )
@@ -92,7 +91,7 @@ def _show(sample: Path, mapping: Mapping, limits: Limits, rows: int, console: Co
     except OSError as error:
         raise SourceMissing(f"cannot be read: {error.strerror}", file=str(sample)) from None
     except EngineError as error:
-        console.print(f"[red]failed[/] {escape(str(sample))}: {error.code}: {escape(error.message)}", soft_wrap=True)
+        console.print(f"[red]failed[/] {_plain(str(sample))}: {error.code}: {_plain(error.message)}", soft_wrap=True)
         return False
     return True
 
@@ -140,6 +139,13 @@ def _head(sample: Path, mapping: Mapping, limits: Limits) -> bytes:
         if len(head) >= _HEAD_BYTES:
             break
     return head[:_HEAD_BYTES]
+
+
+def _plain(text: str) -> str:
+    """Somebody's text: neither the console's markup nor the terminal's."""
+    from rich.markup import escape
+
+    return escape(printable(text))
 
 
 def _brief(value: object) -> str:

@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 
+from engine.cli.printable import printable
 from engine.errors import BatchFailed, EngineError, InputError
 from engine.redaction import hide_in_text
 
@@ -49,4 +50,4 @@ def lines(error: EngineError) -> Iterator[str]:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))
