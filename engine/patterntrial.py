@@ -21,7 +21,7 @@ from pathlib import Path
 
 from engine import patternchild
 from engine.core.hazards import Suspect, suspects
-from engine.core.mapping import Mapping, decode_mapping, validate_mapping
+from engine.core.mapping import Mapping, check_patterns_size, decode_mapping, validate_mapping
 from engine.errors import MappingError, Problem, Unavailable
 
 __all__ = ["load_foreign", "try_patterns", "validate_foreign"]
@@ -44,6 +44,7 @@ async def load_foreign(text: bytes, name: str) -> Mapping:
 
 async def validate_foreign(document: object, name: str) -> Mapping:
     """Checks a decoded mapping document; as :func:`load_foreign`. Other work goes on meanwhile."""
+    await asyncio.to_thread(check_patterns_size, document, name)
     await try_patterns(await asyncio.to_thread(suspects, document), name)
     return await asyncio.to_thread(validate_mapping, document, name)
 

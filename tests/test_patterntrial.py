@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,16 @@ async def test_plain_patterns_start_no_process(pattern: str, monkeypatch: pytest
     monkeypatch.setattr(sys, "executable", "/nowhere")
     mapping = await load_foreign(json.dumps(document(field(pattern))).encode(), "m.json")
     assert mapping.fields[0].steps[0].rule.pattern == pattern
+
+
+async def test_megabytes_of_patterns_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too much together is refused at once: nothing is tried, and the rest is not even read."""
+    monkeypatch.setattr(sys, "executable", "/nowhere")
+    rules = [field(rf"(?R)?{'(a|ab|abc)x' * 800}", f"f{number}") for number in range(2_000)]
+    started = time.process_time()
+    with pytest.raises(MappingError, match="more than 100,000 characters"):
+        await validate_foreign(document(*rules), "m.json")
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(

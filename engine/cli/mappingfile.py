@@ -22,7 +22,7 @@ def read_mapping(path: Path) -> Mapping:
         Unavailable: its patterns cannot be tried.
     """
     from engine.core.hazards import suspects
-    from engine.core.mapping import decode_mapping, validate_mapping
+    from engine.core.mapping import check_patterns_size, decode_mapping, validate_mapping
 
     name = str(path)
     try:
@@ -30,6 +30,7 @@ def read_mapping(path: Path) -> Mapping:
     except OSError as error:
         raise MappingError(f"cannot be read: {error.strerror}", file=name) from None
     document = decode_mapping(text, name)
+    check_patterns_size(document, name)
     found = suspects(document)
     if found:
         import asyncio

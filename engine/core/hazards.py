@@ -16,7 +16,7 @@ from engine.core.patterns import UNROLLED, check_bounds, unrolled
 from engine.core.re2 import weight
 from engine.core.stepping.grammar import Unusual, read_pattern
 
-__all__ = ["PATTERNS_SIZE", "Suspect", "patterns_size", "suspects"]
+__all__ = ["PATTERNS_SIZE", "Suspect", "oversized", "suspects"]
 
 PATTERNS_SIZE = 100_000
 """The most characters that a mapping's patterns may have together, their counted repeats written out."""
@@ -38,10 +38,15 @@ def suspects(document: object) -> list[Suspect]:
     return [found for found in _patterns(document) if not found.re2 and _needs_trial(found)]
 
 
-def patterns_size(document: object) -> int:
-    """How many characters the patterns of a document have that is not validated yet, counted repeats written out; less
-    those of patterns over their own bounds, which validation refuses. RE2's go by a tenth of their weight."""
-    return sum(map(_size, _patterns(document)))
+def oversized(document: object) -> bool:
+    """Whether the patterns of a document have more than :data:`PATTERNS_SIZE` characters. Those over their own bounds
+    do not count, which validation refuses; RE2's go by a tenth of their weight."""
+    size = 0
+    for found in _patterns(document):
+        size += _size(found)
+        if size > PATTERNS_SIZE:  # no need to look at megabytes
+            return True
+    return False
 
 
 def _size(suspect: Suspect) -> int:

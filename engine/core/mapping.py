@@ -22,7 +22,7 @@ from engine.core.decompress import SourceCompression
 from engine.core.dialect import Dialect
 from engine.core.encodings import codec_name
 from engine.core.fieldtypes import TYPE_SCHEMA, FieldType, parse_type
-from engine.core.hazards import PATTERNS_SIZE, patterns_size
+from engine.core.hazards import PATTERNS_SIZE, oversized
 from engine.core.steps import Pattern, Step, Text
 from engine.core.timeformats import check_format, check_timezone
 from engine.documents import listed, validate
@@ -35,6 +35,7 @@ __all__ = [
     "Mapping",
     "OnError",
     "OutputRule",
+    "check_patterns_size",
     "decode_mapping",
     "load_mapping",
     "mapping_schema",
@@ -269,17 +270,19 @@ def _from_toml(text: str) -> object:
 
 def validate_mapping(document: object, name: str) -> Mapping:
     """Checks a decoded mapping document; raises as :func:`load_mapping`."""
-    size = patterns_size(document)
-    if size > PATTERNS_SIZE:
-        what = (
-            f"its patterns have {size:,} characters with all counted repeats written out; {PATTERNS_SIZE:,} is the most"
-        )
-        raise MappingError(what, file=name)
+    check_patterns_size(document, name)
     mapping = validate(Mapping, document, MappingError, file=name)
     found = _bound_problems(mapping)
     if found:
         raise MappingError(listed(found), file=name)
     return mapping
+
+
+def check_patterns_size(document: object, name: str) -> None:
+    """Raises MappingError: the patterns of a decoded document are more than anybody should look at."""
+    if oversized(document):
+        what = f"its patterns have more than {PATTERNS_SIZE:,} characters, all counted repeats written out"
+        raise MappingError(what, file=name)
 
 
 def _bound_problems(mapping: Mapping) -> list[Problem]:
