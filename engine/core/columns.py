@@ -102,13 +102,14 @@ def widths(column: pa.Array) -> tuple[int, int]:
     return extremes["min"].as_py() or 0, extremes["max"].as_py() or 0
 
 
-def too_long(column: pa.Array, most: int) -> list[Fault]:
-    """The cells of a text column that are longer than ``most`` bytes. Costs nothing where all together are not."""
+def too_long(column: pa.Array, most: int, *, why: str = "limits.cell_bytes") -> list[Fault]:
+    """The cells of a text column that are longer than ``most`` bytes, because of ``why``. Costs nothing where all
+    together are not."""
     offsets = _offsets(column)
     if len(column) == 0 or offsets[-1] - offsets[0] <= most:
         return []
     over = pc.fill_null(pc.greater(pc.binary_length(column), most), False)
-    return [Fault(row, "too-long", f"longer than limits.cell_bytes ({most} bytes)") for row in true_rows(over)]
+    return [Fault(row, "too-long", f"longer than {why} ({most} bytes)") for row in true_rows(over)]
 
 
 def true_rows(mask: pa.Array) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from engine.core import constraints
 from engine.core.columns import Converted, Fault, mask_of, too_long
 from engine.core.constraints import Constraint
-from engine.core.limits import Limits
+from engine.core.limits import COPIED_BYTES, Limits
 from engine.core.reference import CellFault
 from engine.core.stepping.call import Call, CallTally, compile_call
 from engine.core.stepping.compile import compile_step
@@ -92,7 +92,7 @@ class FieldPlan:
         labels: the columns it is read from; none for a constant.
         source: the text by which fields that are read from the same columns know each other.
         stages: its steps; equal chains of two fields run once a chunk.
-        cell_bytes: cells over this are faults before any step, type or pattern sees them.
+        cell_bytes: cells over this are faults before any step, type or pattern sees them; ``cell_rule`` is why.
         separator: what several columns are joined with, unless ``call`` makes one of them.
     """
 
@@ -100,6 +100,7 @@ class FieldPlan:
     labels: tuple[str, ...]
     source: str
     cell_bytes: int
+    cell_rule: str
     const: pa.Scalar | None
     separator: str
     call: Call | None
@@ -147,8 +148,8 @@ class FieldPlan:
         done = memo.done.get(self.source)
         if done is None:
             cells = [columns[label] for label in self.labels]
-            long = {fault.row: fault for column in cells for fault in too_long(column, self.cell_bytes)}
-            faults = sorted(long.values())
+            long = [too_long(column, self.cell_bytes, why=self.cell_rule) for column in cells]
+            faults = sorted({fault.row: fault for found in long for fault in found}.values())
             if self.call is not None:
                 done = memo.call(self.call, self.source, cells, faults)
             else:
@@ -158,8 +159,16 @@ class FieldPlan:
         return done
 
 
-def compile_field(rule: FieldRule, on_error: OnError, limits: Limits) -> FieldPlan:
-    """Compiles a field whose settings were checked when its mapping was loaded."""
+def compile_field(rule: FieldRule, on_error: OnError, limits: Limits, readers: int = 1) -> FieldPlan:
+    """Compiles a field whose settings were checked when its mapping was loaded.
+
+    Args:
+        readers: how many fields, this among them, are read from the column of it that most are read from.
+    """
+    cell_rule = "limits.cell_bytes"
+    if (copied := COPIED_BYTES // readers) < limits.cell_bytes:
+        limits = replace(limits, cell_bytes=copied)
+        cell_rule = f"what {readers:,} fields may copy of one cell"
     converter = compile_type(rule)
     several = len(rule.labels) > 1
     first = rule.steps[0] if several else None  # a join or a call, which makes one column of them
@@ -176,6 +185,7 @@ def compile_field(rule: FieldRule, on_error: OnError, limits: Limits) -> FieldPl
         labels=rule.labels,
         source=source,
         cell_bytes=limits.cell_bytes,
+        cell_rule=cell_rule,
         const=_scalar(rule.const, converter) if rule.const is not None else None,
         separator=(first.join or "") if first is not None else "",
         call=compile_call(first.call, rule.labels, limits.cell_bytes) if first and first.call else None,

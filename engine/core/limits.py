@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from engine.config import LimitsSettings
 
-__all__ = ["MAX_COLUMNS", "ROW_GROUP_BYTES", "TOO_LONG", "Limits"]
+__all__ = ["COPIED_BYTES", "MADE_BYTES", "MAX_COLUMNS", "ROW_GROUP_BYTES", "TOO_LONG", "Limits"]
+
+MADE_BYTES = 1 << 26
+"""What a chunk's rows may become, beside their own cells: a constant may be long and rows short, and a mapping may have
+thousands of fields that are read from one column. Fewer rows are then taken together."""
+
+COPIED_BYTES = 1 << 28
+"""The most that the fields of one row may copy of one column; a cell that would make more of them is ``too-long``."""
 
 MAX_COLUMNS = 65_536
 """Of a file. Labels stay in memory while it is read, and a record of ``row_bytes`` has room for millions."""

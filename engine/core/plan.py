@@ -12,9 +12,9 @@ from engine.core.decompress import SourceCompression
 from engine.core.dialect import Dialect
 from engine.core.encoders import OutputFormat, output_format
 from engine.core.field import FieldPlan, compile_field
-from engine.core.limits import Limits
+from engine.core.limits import MADE_BYTES, Limits
 from engine.core.mapping import Budget, FieldRule, Mapping, OnError, validate_mapping
-from engine.core.reader import CHUNK_ROWS
+from engine.core.reader import CHUNK_ROWS, Portion
 from engine.errors import HeaderError, nearest
 
 __all__ = ["Plan", "cached_plan"]
@@ -22,7 +22,6 @@ __all__ = ["Plan", "cached_plan"]
 _LISTED = 20  # labels of a header that an error names
 _LABEL = 60  # characters of each
 _COMPARED = 1000  # labels among which the nearest to a missing one is looked for
-_MADE_BYTES = 1 << 26  # that a chunk's rows may get from the mapping itself: a constant may be long, and rows short
 _KEPT = 64  # plans a thread keeps; a plan is a few kilobytes
 
 
@@ -40,12 +39,16 @@ class Plan:
     budget: Budget
     output: OutputFormat
     limits: Limits
-    chunk_rows: int
+    portion: Portion
 
     @classmethod
     def compile(cls, mapping: Mapping, limits: Limits) -> Plan:
+        readers = Counter(label for rule in mapping.fields for label in rule.labels)
         return cls(
-            fields=tuple(compile_field(rule, mapping.on_error, limits) for rule in mapping.fields),
+            fields=tuple(
+                compile_field(rule, mapping.on_error, limits, max((readers[label] for label in rule.labels), default=1))
+                for rule in mapping.fields
+            ),
             compression=mapping.csv.compression,
             dialect=mapping.csv.dialect,
             header=mapping.csv.header if isinstance(mapping.csv.header, bool) else tuple(mapping.csv.header),
@@ -61,7 +64,10 @@ class Plan:
                 guard_formulas=mapping.output.guard_formulas,
             ),
             limits=limits,
-            chunk_rows=max(1, min(CHUNK_ROWS, _MADE_BYTES // sum(map(_made_bytes, mapping.fields)))),
+            portion=Portion(
+                rows=max(1, min(CHUNK_ROWS, MADE_BYTES // sum(map(_made_bytes, mapping.fields)))),
+                copies=max(readers.values(), default=1),
+            ),
         )
 
     def bind(self, labels: Sequence[str]) -> dict[str, int]:

@@ -12,15 +12,32 @@ from engine.core.endless import EndlessLine
 from engine.core.framing import frame
 from engine.core.header import labels_of, read_first
 from engine.core.held import Held
-from engine.core.limits import Limits
+from engine.core.limits import MADE_BYTES, Limits
 from engine.core.lines import LineSkipper, count_lines
 
-__all__ = ["CHUNK_BYTES", "CHUNK_ROWS", "CsvReader", "Middle", "Placed"]
+__all__ = ["CHUNK_BYTES", "CHUNK_ROWS", "CsvReader", "Middle", "Placed", "Portion"]
 
 CHUNK_BYTES = 2_097_152  # records are parsed about so many bytes at a time: enough to make calls cheap, few to hold
 # And no more of them: what becomes of a tiny row, or of an empty cell, is far larger than it.
 CHUNK_ROWS = 32_768
 CHUNK_CELLS = 655_360
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """How many rows are converted together, so that what they become is held within bounds.
+
+    Attributes:
+        rows: the most.
+        copies: the most fields that are read from one column; where they are many, rows are fewer.
+    """
+
+    rows: int = CHUNK_ROWS
+    copies: int = 1
+
+    def of(self, lines: int, size: int, most: int = CHUNK_ROWS) -> int:
+        """How many of so many lines, of so many bytes together; ``most`` at most, and at least one."""
+        return max(1, min(self.rows, most, lines * MADE_BYTES // max(self.copies * size, 1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +67,7 @@ class CsvReader:
         header: as in the mapping: labels in the first record, numbered columns, or the labels given.
         bind: called once, when the labels are known; gives the positions of the columns to parse. May raise.
         null_values: cells that are null.
-        chunk_rows: the most rows that are parsed together.
+        portion: of a chunk, that is parsed together.
         middle: where what is fed begins where a record of the file does, rather than the file itself. Rows and lines
             are counted from there on.
 
@@ -67,7 +84,7 @@ class CsvReader:
         null_values: Sequence[str],
         limits: Limits,
         chunk_bytes: int = CHUNK_BYTES,
-        chunk_rows: int = CHUNK_ROWS,
+        portion: Portion = Portion(),
         middle: Middle | None = None,
     ) -> None:
         self._dialect = dialect
@@ -75,7 +92,7 @@ class CsvReader:
         self._bind = bind
         self._null_values = null_values
         self._limits = limits
-        self._chunk_rows = chunk_rows
+        self._portion = portion
         self._text = ToUtf8(middle.encoding if middle else dialect.encoding, first=middle is None)
         self._title = LineSkipper(0 if middle else dialect.skip_lines)
         self._held = Held(chunk_bytes, limits.row_bytes)
@@ -164,7 +181,8 @@ class CsvReader:
             framed = framed.until(stop)
         if framed.data:
             data = data[len(framed.data) :]
-            for part in framed.split(min(self._chunk_rows, max(CHUNK_CELLS // max(len(shape.wanted), 1), 1))):
+            most = CHUNK_CELLS // max(len(shape.wanted), 1)
+            for part in framed.split(self._portion.of(framed.lines, len(framed.data), most)):
                 chunk = parse_chunk(part, shape, self._usual)
                 self._usual = chunk.usual
                 yield self._place(chunk)

@@ -16,7 +16,7 @@ from engine.core.framing import frame, unescaped
 from engine.core.held import Held
 from engine.core.limits import Limits
 from engine.core.onerow import one_row
-from engine.core.reader import CHUNK_BYTES, CHUNK_ROWS, CsvReader
+from engine.core.reader import CHUNK_BYTES, CsvReader, Portion
 from engine.core.rows import SourceRow
 from engine.errors import ConservationError, FileError
 
@@ -43,7 +43,7 @@ class RejectsReader:
         labels: the header labels of the source file, which give each row its width.
         bind: called once, before the first row; gives the positions of the columns to parse. May raise.
         null_values: cells that are null.
-        chunk_rows: the most rows that are given together.
+        portion: of a chunk, that is given together.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class RejectsReader:
         null_values: Sequence[str],
         limits: Limits,
         chunk_bytes: int = CHUNK_BYTES,
-        chunk_rows: int = CHUNK_ROWS,
+        portion: Portion = Portion(),  # noqa: B008 # frozen
     ) -> None:
         self._dialect = dialect
         self._one_row = one_row(dialect)
@@ -63,7 +63,7 @@ class RejectsReader:
         self._labels = list(labels)
         self._bind = bind
         self._null_values = null_values
-        self._chunk_rows = chunk_rows
+        self._portion = portion
         self._longest = _RECORD_ROWS * limits.row_bytes
         self._held = Held(chunk_bytes, self._longest)
         self._line = 1  # of the reject file, where what is held begins
@@ -95,8 +95,9 @@ class RejectsReader:
         rows = [_row(line, place) for place, line in enumerate(lines, self._line) if line.strip()]
         self._line += data.count(b"\n", 0, end)
         self._hold(data[end:])
-        for start in range(0, len(rows), self._chunk_rows):
-            part = rows[start : start + self._chunk_rows]
+        together = self._portion.of(len(rows), end)
+        for start in range(0, len(rows), together):
+            part = rows[start : start + together]
             yield Replayed(self._parse(part), part)
 
     def _hold(self, data: bytes) -> None:

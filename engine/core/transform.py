@@ -297,7 +297,7 @@ def _reader(
             null_values=nulls,
             limits=limits,
             chunk_bytes=chunk_bytes,
-            chunk_rows=plan.chunk_rows,
+            portion=plan.portion,
         )
     return CsvReader(
         plan.dialect,
@@ -306,7 +306,7 @@ def _reader(
         null_values=nulls,
         limits=limits,
         chunk_bytes=chunk_bytes,
-        chunk_rows=plan.chunk_rows,
+        portion=plan.portion,
         middle=middle,
     )
 

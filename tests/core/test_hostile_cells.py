@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from engine.core.limits import Limits
+from engine.core.limits import COPIED_BYTES, Limits
 from engine.core.mapping import validate_mapping
 from engine.core.plan import Plan
-from engine.core.reader import CHUNK_ROWS
+from engine.core.reader import CHUNK_ROWS, Portion
 from engine.core.transform import Transform
 from engine.errors import PatternTimeout
 
@@ -118,11 +118,33 @@ def test_a_mapping_cannot_make_much_of_little() -> None:
     assert transform.counts.rows_written == sum(output.data.count(b"\n") for output in outputs) == 30_000
 
 
+def test_many_fields_cannot_make_much_of_one_column() -> None:
+    """Two thousand fields that copy one column make rows two thousand times as long: few are taken together, and a cell
+    of which the copies alone would be a quarter of a GiB is too long for this mapping. Any other passes."""
+    fields = [{"name": f"f{place}", "from": "a", "type": "string"} for place in range(2_000)]
+    plan = Plan.compile(validate_mapping({"version": 1, "id": "m", "fields": fields}, "m"), LIMITS)
+    short = b"".join(b"%0200d\n" % row for row in range(2_000))
+    transform = Transform(plan, file="a.csv")
+    sizes, rejects = [], []
+    for output in (
+        *transform.feed(b"a\n" + short + b"y" * 130_000 + b"\n" + b"z" * 140_000 + b"\n"),
+        *transform.finish(),
+    ):
+        sizes.append(len(output.data))
+        rejects += [json.loads(line) for line in output.rejects.splitlines()]
+    assert max(sizes) < COPIED_BYTES * 1.5
+    assert transform.counts.rows_written == 2_001
+    (reject,) = rejects
+    assert reject["row"] == 2_002
+    assert {error["code"] for error in reject["errors"]} == {"too-long"}
+    assert "what 2,000 fields may copy of one cell (134217 bytes)" in reject["errors"][0]["message"]
+
+
 def test_a_usual_mapping_is_not_slowed_down() -> None:
     """Eighty columns of ordinary names are read as many rows at a time as ever."""
     fields = [{"name": f"a_column_with_a_name_{place}", "type": "int"} for place in range(80)]
     plan = Plan.compile(validate_mapping({"version": 1, "id": "m", "fields": fields}, "m"), LIMITS)
-    assert plan.chunk_rows == CHUNK_ROWS
+    assert plan.portion == Portion(CHUNK_ROWS, copies=1)
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["file", "rejects"])
@@ -134,7 +156,7 @@ def test_rows_taken_few_at_a_time_are_the_same(again: bool) -> None:
     labels = None
     if again:
         data, labels = run(plan, data)[1], ["a"]
-    assert run(replace(plan, chunk_rows=3), data, labels) == run(plan, data, labels)
+    assert run(replace(plan, portion=Portion(3)), data, labels) == run(plan, data, labels)
 
 
 def run(plan: Plan, data: bytes, labels: list[str] | None = None) -> tuple[bytes, bytes]:
