@@ -166,11 +166,8 @@ class HeaderError(FileError):
 
 
 class CompressionError(FileError):
-    """A compressed file is damaged, cut short, followed by something else, or becomes more text than it may.
-
-    Args:
-        offset: the byte of the file, from 0, that the message speaks of.
-    """
+    """A compressed file is damaged, cut short, followed by something else, or becomes more text than it may. ``offset``
+    is the byte of the file, from 0, that the message speaks of."""
 
     code = "compression-error"
 
