@@ -18,7 +18,9 @@ async def test_short_rows_wait_for_nobody() -> None:
     rows = LongRows(ROOM)
     await rows.take(ROOM.total)
     with rows.seat() as seat:
-        await seat.hold(110, row=1)
+        held = asyncio.create_task(seat.hold(110, row=1))
+        await asyncio.sleep(0)
+        assert held.done()
 
 
 async def test_one_row_more_than_fit_waits_until_another_is_over() -> None:
