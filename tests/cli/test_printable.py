@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from engine.cli.printable import printable
 from tests.cli.command import engine
+
+pytestmark = pytest.mark.one_build("gil")
 
 
 def test_what_is_no_character_is_spelled_out() -> None:
