@@ -17,6 +17,7 @@ from engine.core import native
 from engine.core.dialect import Dialect
 from engine.core.lines import count_lines, last_line_end, lone_returns, record_end, whole_lines
 from engine.core.native.csvtext import row_places
+from engine.core.portion import Portion
 from engine.core.quotes import prove
 
 if TYPE_CHECKING:
@@ -76,14 +77,15 @@ class Frame:
             return None
         return row_places(self.data, most, ord(self.dialect.quote) if self.dialect.quote is not None else 0)
 
-    def split(self, rows: int) -> Iterator[Frame]:
-        """The same records in order, at most so many rows together."""
-        if self.lines <= rows:
+    def split(self, portion: Portion) -> Iterator[Frame]:
+        """The same records in order, at most a portion together."""
+        if self.lines <= portion.rows and (portion.size is None or len(self.data) <= portion.size):
             yield self
             return
         found = self.places(self.lines)
         ends = found[1] if found is not None else self.spans()[1].tolist()
-        for start, stop in pairwise([0, *ends[rows - 1 : -1 : rows], len(self.data)]):
+        cuts = [ends[stop - 1] for stop in portion.stops(ends)]
+        for start, stop in pairwise([0, *cuts[:-1], len(self.data)]):
             yield self._part(start, stop)
 
     def until(self, place: int) -> Frame:

@@ -14,7 +14,7 @@ from engine.core.encoders import OutputFormat, output_format
 from engine.core.field import FieldPlan, compile_field
 from engine.core.limits import MADE_BYTES, Limits
 from engine.core.mapping import Budget, FieldRule, Mapping, OnError, validate_mapping
-from engine.core.reader import CHUNK_ROWS, Portion
+from engine.core.portion import CHUNK_ROWS, Portion
 from engine.errors import HeaderError, nearest
 
 __all__ = ["Plan", "cached_plan"]
@@ -66,7 +66,7 @@ class Plan:
             limits=limits,
             portion=Portion(
                 rows=max(1, min(CHUNK_ROWS, MADE_BYTES // sum(map(_made_bytes, mapping.fields)))),
-                copies=max(readers.values(), default=1),
+                size=MADE_BYTES // max(readers.values(), default=1),
             ),
         )
 

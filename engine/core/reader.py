@@ -12,32 +12,14 @@ from engine.core.endless import EndlessLine
 from engine.core.framing import frame
 from engine.core.header import labels_of, read_first
 from engine.core.held import Held
-from engine.core.limits import MADE_BYTES, Limits
+from engine.core.limits import Limits
 from engine.core.lines import LineSkipper, count_lines
+from engine.core.portion import Portion
 
-__all__ = ["CHUNK_BYTES", "CHUNK_ROWS", "CsvReader", "Middle", "Placed", "Portion"]
+__all__ = ["CHUNK_BYTES", "CsvReader", "Middle", "Placed"]
 
 CHUNK_BYTES = 2_097_152  # records are parsed about so many bytes at a time: enough to make calls cheap, few to hold
-# And no more of them: what becomes of a tiny row, or of an empty cell, is far larger than it.
-CHUNK_ROWS = 32_768
-CHUNK_CELLS = 655_360
-
-
-@dataclass(frozen=True, slots=True)
-class Portion:
-    """How many rows are converted together, so that what they become is held within bounds.
-
-    Attributes:
-        rows: the most.
-        copies: the most fields that are read from one column; where they are many, rows are fewer.
-    """
-
-    rows: int = CHUNK_ROWS
-    copies: int = 1
-
-    def of(self, lines: int, size: int, most: int = CHUNK_ROWS) -> int:
-        """How many of so many lines, of so many bytes together; ``most`` at most, and at least one."""
-        return max(1, min(self.rows, most, lines * MADE_BYTES // max(self.copies * size, 1)))
+CHUNK_CELLS = 655_360  # and no more of them: what becomes of an empty cell is far larger than it
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +66,7 @@ class CsvReader:
         null_values: Sequence[str],
         limits: Limits,
         chunk_bytes: int = CHUNK_BYTES,
-        portion: Portion = Portion(),
+        portion: Portion = Portion(),  # noqa: B008 # frozen
         middle: Middle | None = None,
     ) -> None:
         self._dialect = dialect
@@ -181,8 +163,8 @@ class CsvReader:
             framed = framed.until(stop)
         if framed.data:
             data = data[len(framed.data) :]
-            most = CHUNK_CELLS // max(len(shape.wanted), 1)
-            for part in framed.split(self._portion.of(framed.lines, len(framed.data), most)):
+            rows = min(self._portion.rows, max(CHUNK_CELLS // max(len(shape.wanted), 1), 1))
+            for part in framed.split(replace(self._portion, rows=rows)):
                 chunk = parse_chunk(part, shape, self._usual)
                 self._usual = chunk.usual
                 yield self._place(chunk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from typing import Any, TypeGuard
 
 from pydantic_core import from_json
@@ -16,7 +17,8 @@ from engine.core.framing import frame, unescaped
 from engine.core.held import Held
 from engine.core.limits import Limits
 from engine.core.onerow import one_row
-from engine.core.reader import CHUNK_BYTES, CsvReader, Portion
+from engine.core.portion import Portion
+from engine.core.reader import CHUNK_BYTES, CsvReader
 from engine.core.rows import SourceRow
 from engine.errors import ConservationError, FileError
 
@@ -95,9 +97,9 @@ class RejectsReader:
         rows = [_row(line, place) for place, line in enumerate(lines, self._line) if line.strip()]
         self._line += data.count(b"\n", 0, end)
         self._hold(data[end:])
-        together = self._portion.of(len(rows), end)
-        for start in range(0, len(rows), together):
-            part = rows[start : start + together]
+        ends = list(accumulate(len(row.raw) for row in rows))
+        for start, stop in pairwise([0, *self._portion.stops(ends)]):
+            part = rows[start:stop]
             yield Replayed(self._parse(part), part)
 
     def _hold(self, data: bytes) -> None:

@@ -282,7 +282,7 @@ def test_paths_find_what_the_reference_finds(tmp_path: Path) -> None:
         for payload in payloads
     ]
     source.write_bytes(b"\n".join([b"payload,log,url,token,message", *lines, b""]))
-    _run("hard", tmp_path / "out", source)
+    assert _run("hard", tmp_path / "out", source)["rows_read"] == len(payloads)
     _check("hard", source, tmp_path / "out")
 
 

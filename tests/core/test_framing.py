@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from engine.core.dialect import Dialect
 from engine.core.framing import Frame, frame
+from engine.core.portion import Portion
 from tests.examples import examples
 
 TEXTS = st.lists(
@@ -24,11 +25,11 @@ def rows(framed: Frame, offset: int) -> list[tuple[int, int]]:
 
 
 @settings(max_examples=examples(5000), deadline=None)
-@given(TEXTS, DIALECTS, st.integers(1, 5), st.sampled_from([8, 1000]))
-def test_split(text: bytes, dialect: Dialect, most: int, row_bytes: int) -> None:
+@given(TEXTS, DIALECTS, st.integers(1, 5), st.sampled_from([8, 1000]), st.none() | st.integers(1, 20))
+def test_split(text: bytes, dialect: Dialect, most: int, row_bytes: int, size: int | None) -> None:
     """The pieces have the frame's bytes, records, refused lines and lines in order, and few enough records each."""
     whole = frame(text, dialect, row_bytes, final=True)
-    pieces = list(whole.split(most))
+    pieces = list(whole.split(Portion(most, size)))
     assert b"".join(piece.data for piece in pieces) == whole.data
     assert b"".join(piece.seen for piece in pieces) == whole.seen
     assert sum(piece.lines for piece in pieces) == whole.lines
